@@ -1,1 +1,7 @@
-//! x
+//! Diffusion models in closed form.
+
+mod error;
+mod monitor;
+
+pub use error::{Error, Result};
+pub use monitor::Monitor;

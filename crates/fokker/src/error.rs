@@ -1,0 +1,99 @@
+//! One error type: what was wrong, where, what was found, and what to do about it.
+
+use fokker_linalg::LinalgError;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong. Messages say where, what was found and, where there is one, the remedy.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An input that must hold something is empty.
+    #[error("{name} is empty")]
+    Empty {
+        /// Name of the argument.
+        name: &'static str,
+    },
+    /// An input entry is NaN or infinite.
+    #[error("{name} has the non-finite value {value} at {}", position(index))]
+    NonFinite {
+        /// Name of the argument.
+        name: &'static str,
+        /// Index of the first such entry, one number per axis.
+        index: Vec<usize>,
+        /// The value found.
+        value: f64,
+    },
+    /// An entry violates what its place requires.
+    #[error("{name} must be {requirement}, found {found} at {}", position(index))]
+    Entry {
+        /// Name of the argument.
+        name: &'static str,
+        /// What every entry must be.
+        requirement: &'static str,
+        /// Index of the first such entry, one number per axis.
+        index: Vec<usize>,
+        /// The value found.
+        found: f64,
+    },
+    /// A scalar argument is outside its domain.
+    #[error("{name} must be {requirement}, found {found}")]
+    Argument {
+        /// Name of the argument.
+        name: &'static str,
+        /// What it must be.
+        requirement: String,
+        /// The value found.
+        found: f64,
+    },
+    /// Two arrays do not fit together.
+    #[error("{name} has the wrong size: expected {expected}, found {found}")]
+    Size {
+        /// Name of the argument.
+        name: &'static str,
+        /// The size that fits.
+        expected: usize,
+        /// The size found.
+        found: usize,
+    },
+    /// A computation is not defined for these inputs, though each input is valid alone.
+    #[error("{what} is undefined: {reason}; {remedy}")]
+    Undefined {
+        /// The scheme, score or quantity.
+        what: &'static str,
+        /// Why, with numbers.
+        reason: String,
+        /// What to do instead.
+        remedy: &'static str,
+    },
+    /// A numerical method failed on valid input.
+    #[error("{what} failed: {reason}")]
+    Numerical {
+        /// The method.
+        what: &'static str,
+        /// How it failed, with numbers.
+        reason: String,
+    },
+    /// A factorisation failed.
+    #[error(transparent)]
+    Linalg(#[from] LinalgError),
+    /// The monitor asked to stop; nothing was changed.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Whether the input is to blame, rather than the numerics or an interruption.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Error::Numerical { .. } | Error::Linalg(_) | Error::Interrupted)
+    }
+}
+
+fn position(index: &[usize]) -> String {
+    match index {
+        [i] => format!("index {i}"),
+        [row, column] => format!("row {row}, column {column}"),
+        _ => format!("index {index:?}"),
+    }
+}
