@@ -78,6 +78,9 @@ pub enum Error {
     /// A factorisation failed.
     #[error(transparent)]
     Linalg(#[from] LinalgError),
+    /// A source of rows cannot be read; the message names the place and the remedy.
+    #[error("{0}")]
+    Source(String),
     /// The monitor asked to stop; nothing was changed.
     #[error("interrupted")]
     Interrupted,

@@ -1,0 +1,52 @@
+//! Rows that need not fit in memory, block by block.
+
+use crate::Result;
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+/// A source of rows `[n, d]` read once, from front to back: an array, or a file larger than memory.
+pub trait Blocks {
+    /// Number of columns d.
+    fn dim(&self) -> usize;
+
+    /// Number of rows when it is known before reading.
+    fn rows(&self) -> Option<usize>;
+
+    /// Overwrites the first rows of `block` (`[b, d]`) with the next ones and returns how many;
+    /// fewer than b only at the end, and 0 when nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Source`](crate::Error::Source) when a row cannot be read, naming it.
+    fn next(&mut self, block: &mut Array2<f64>) -> Result<usize>;
+}
+
+/// The blocks of an array in memory.
+#[derive(Debug, Clone)]
+pub struct ArrayBlocks<'a> {
+    rest: ArrayView2<'a, f64>,
+    rows: usize,
+}
+
+impl<'a> ArrayBlocks<'a> {
+    /// All rows of `x`.
+    pub fn new(x: ArrayView2<'a, f64>) -> Self {
+        ArrayBlocks { rest: x, rows: x.nrows() }
+    }
+}
+
+impl Blocks for ArrayBlocks<'_> {
+    fn dim(&self) -> usize {
+        self.rest.ncols()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        Some(self.rows)
+    }
+
+    fn next(&mut self, block: &mut Array2<f64>) -> Result<usize> {
+        let count = block.nrows().min(self.rest.nrows());
+        let (head, rest) = self.rest.split_at(Axis(0), count);
+        block.slice_axis_mut(Axis(0), Slice::from(..count)).assign(&head);
+        self.rest = rest;
+        Ok(count)
+    }
+}
