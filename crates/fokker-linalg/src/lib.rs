@@ -4,7 +4,7 @@
 //! their work into fixed blocks and merge in a fixed order, so that results have the same bits
 //! at any thread count; the backend's own threads would spin at barriers beside them.
 
-use faer::linalg::matmul::{matmul as faer_matmul, triangular};
+use faer::linalg::matmul::matmul as faer_matmul;
 use faer::{Accum, MatMut, MatRef, Par, Side};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
 use std::sync::Once;
@@ -80,29 +80,26 @@ pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut
     faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq);
 }
 
-/// Accumulates the Gram matrix of the rows, `out ← out + XᵀX`, into the lower triangle only;
-/// half the work of a general product, O(n d² / 2).
+/// Accumulates some rows of the lower triangle of a Gram matrix, `out ← out + XᵀX`.
+///
+/// `panel` holds the rows `start..start + p` of the `[d, d]` matrix; entries right of the
+/// diagonal block stay as they are. Panels are independent, so callers share them out among
+/// threads; all panels together cost O(n d²/2).
 ///
 /// # Panics
-/// When `out` is not `[d, d]` row-major contiguous.
-pub fn gram_accumulate(x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
-    assert_eq!(out.dim(), (x.ncols(), x.ncols()), "output shape differs");
+/// When `panel` is not `[p, d]` row-major contiguous or reaches beyond row d.
+pub fn gram_accumulate_panel(x: ArrayView2<f64>, start: usize, mut panel: ArrayViewMut2<f64>) {
+    let (p, d) = panel.dim();
+    assert!(d == x.ncols() && start + p <= d, "the panel is no part of the Gram matrix");
     let x = contiguous(&x);
     let x = as_mat(&x);
-    triangular::matmul(
-        as_mat_mut(&mut out),
-        triangular::BlockStructure::TriangularLower,
-        Accum::Add,
-        x.transpose(),
-        triangular::BlockStructure::Rectangular,
-        x,
-        triangular::BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
+    let slice = panel.as_slice_mut().expect("the panel is row-major contiguous");
+    let out = MatMut::from_row_major_slice_with_stride_mut(slice, p, start + p, d);
+    let own = x.subcols(start, p);
+    faer_matmul(out, Accum::Add, own.transpose(), x.subcols(0, start + p), 1.0, Par::Seq);
 }
 
-/// Copies the lower triangle onto the upper one, after [`gram_accumulate`].
+/// Copies the lower triangle onto the upper one, after [`gram_accumulate_panel`].
 pub fn mirror_lower(a: &mut Array2<f64>) {
     for i in 0..a.nrows() {
         for j in 0..i {
@@ -221,7 +218,9 @@ mod tests {
         let x = example(9, 5);
         let mut gram = Array2::zeros((5, 5));
         for block in x.axis_chunks_iter(Axis(0), 4) {
-            gram_accumulate(block, gram.view_mut());
+            for (i, panel) in gram.axis_chunks_iter_mut(Axis(0), 2).enumerate() {
+                gram_accumulate_panel(block, 2 * i, panel);
+            }
         }
         mirror_lower(&mut gram);
         assert!((gram - x.t().dot(&x)).iter().all(|x| x.abs() < 1e-12));

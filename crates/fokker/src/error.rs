@@ -47,6 +47,16 @@ pub enum Error {
         /// The value found.
         found: f64,
     },
+    /// A name or specification that is not known.
+    #[error("unknown {what} {found:?}; known: {known}")]
+    Name {
+        /// What the name should name.
+        what: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be understood.
+        known: String,
+    },
     /// Two arrays do not fit together.
     #[error("{name} has the wrong size: expected {expected}, found {found}")]
     Size {

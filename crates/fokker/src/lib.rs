@@ -4,6 +4,13 @@ mod blocks;
 mod error;
 mod monitor;
 
+pub mod audit;
+pub mod process;
+pub mod sampling;
+pub mod score;
+pub mod statistics;
+pub mod transport;
+
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
 pub use monitor::Monitor;

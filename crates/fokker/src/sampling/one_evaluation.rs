@@ -1,0 +1,181 @@
+//! Schemes that evaluate the score once a step: each is three numbers.
+//!
+//! ```text
+//! y ← a y + b s(t, y) + c z
+//! ```
+
+use super::{Limit, ReverseProcess, Scheme, State, Work};
+use crate::process::{OrnsteinUhlenbeck as Ou, Schedule, Step};
+use crate::{Error, Result};
+use ndarray::{Array2, Zip};
+
+/// The factors a, b, c of the particle, its score and the noise.
+struct Factors {
+    particle: f64,
+    score: f64,
+    noise: f64,
+}
+
+fn apply(
+    factors: Factors,
+    process: &ReverseProcess,
+    t: f64,
+    noise: &[Array2<f64>],
+    state: &mut State,
+    work: &mut Work,
+) -> Result<()> {
+    let Factors { particle: a, score: b, noise: c } = factors;
+    process.score.score_into(t, state.x.view(), work.score.view_mut())?;
+    match noise {
+        [] => Zip::from(&mut state.x).and(&work.score).for_each(|y, &s| *y = a * *y + b * s),
+        [z, ..] => {
+            Zip::from(&mut state.x).and(&work.score).and(z).for_each(|y, &s, &z| *y = a * *y + b * s + c * z)
+        }
+    }
+    Ok(())
+}
+
+/// Clock that passes in a step, B_t − B_s.
+fn clock_step(schedule: &dyn Schedule, step: &Step) -> f64 {
+    schedule.clock(step.t) - schedule.clock(step.s)
+}
+
+/// Implements [`Scheme`] for a scheme given by its factors.
+macro_rules! one_evaluation {
+    ($(#[$doc:meta])* $type:ident, $name:literal, $limit:expr, $factors:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $type;
+
+        impl Scheme for $type {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn order(&self) -> u32 {
+                1
+            }
+
+            fn limit(&self) -> Limit {
+                $limit
+            }
+
+            fn step(
+                &self,
+                process: &ReverseProcess,
+                step: &Step,
+                noise: &[Array2<f64>],
+                state: &mut State,
+                work: &mut Work,
+            ) -> Result<()> {
+                let factors: fn(&dyn Schedule, &Step) -> Result<Factors> = $factors;
+                apply(factors(process.schedule, step)?, process, step.t, noise, state, work)
+            }
+        }
+    };
+}
+
+one_evaluation! {
+    /// Euler–Maruyama for the reverse SDE in t.
+    ///
+    /// ```text
+    /// y ← y + Δβ_t (y + 2 s(t, y)) + √(2Δβ_t) z          Δ = t − s
+    /// ```
+    /// [Pierret and Galerne 2025, table 1]
+    EulerMaruyama, "em", Limit::Sde, |schedule, step| {
+        let b = step.length() * schedule.rate(step.t);
+        Ok(Factors { particle: 1.0 + b, score: 2.0 * b, noise: (2.0 * b).sqrt() })
+    }
+}
+
+one_evaluation! {
+    /// Exponential integrator for the reverse SDE, the score frozen over the step.
+    ///
+    /// ```text
+    /// y ← y + γ₁ (y + 2 s(t, y)) + √(2γ₂) z      γ₁ = e^{B_t − B_s} − 1,  γ₂ = (e^{2(B_t − B_s)} − 1)/2
+    /// ```
+    /// [Pierret and Galerne 2025, table 1]
+    ExponentialIntegrator, "ei", Limit::Sde, |schedule, step| {
+        let h = clock_step(schedule, step);
+        let growth = h.exp_m1();
+        Ok(Factors { particle: 1.0 + growth, score: 2.0 * growth, noise: (2.0 * h).exp_m1().sqrt() })
+    }
+}
+
+one_evaluation! {
+    /// Ornstein–Uhlenbeck step on the score relative to N(0, I), g' = s + y, frozen over the step.
+    ///
+    /// ```text
+    /// y ← e^{−h} y + 2(1 − e^{−h}) (s(t, y) + y) + √(1 − e^{−2h}) z          h = B_t − B_s
+    /// ```
+    /// Exact when the data law is N(0, I), where g' = 0.
+    RelativeExponentialIntegrator, "relative-ei", Limit::Sde, |schedule, step| {
+        let h = clock_step(schedule, step);
+        let b = -2.0 * (-h).exp_m1();
+        Ok(Factors { particle: (-h).exp() + b, score: b, noise: Ou::variance(h).sqrt() })
+    }
+}
+
+one_evaluation! {
+    /// Ancestral sampling of DDPM with β_k = 2Δβ_t, noise in the last step too.
+    ///
+    /// ```text
+    /// y ← (y + b s(t, y))/√a + √b z          b = 2Δβ_t,  a = 1 − b
+    /// ```
+    /// Not defined for b ≥ 1, a step that would destroy more than all signal
+    /// [Ho, Jain, Abbeel 2020, algorithm 2].
+    Ddpm, "ddpm", Limit::Sde, |schedule, step| {
+        let b = 2.0 * step.length() * schedule.rate(step.t);
+        if b >= 1.0 {
+            return Err(Error::Undefined {
+                what: "ddpm",
+                reason: format!("2Δβ = {b:.3} ≥ 1 in the step from t = {} to {}", step.t, step.s),
+                remedy: "use more steps where β is large, or ddpm-exact",
+            });
+        }
+        Ok(ancestral(b))
+    }
+}
+
+one_evaluation! {
+    /// Ancestral sampling of DDPM with the exact signal loss of the step.
+    ///
+    /// ```text
+    /// y ← (y + b s(t, y))/√a + √b z          a = e^{−2(B_t − B_s)},  b = 1 − a
+    /// ```
+    DdpmExact, "ddpm-exact", Limit::Sde, |schedule, step| {
+        Ok(ancestral(Ou::variance(clock_step(schedule, step))))
+    }
+}
+
+one_evaluation! {
+    /// Euler for the probability-flow ODE in t.
+    ///
+    /// ```text
+    /// y ← y + Δβ_t (y + s(t, y))          Δ = t − s
+    /// ```
+    /// [Pierret and Galerne 2025, table 1]
+    Euler, "euler", Limit::Ode, |schedule, step| {
+        let b = step.length() * schedule.rate(step.t);
+        Ok(Factors { particle: 1.0 + b, score: b, noise: 0.0 })
+    }
+}
+
+one_evaluation! {
+    /// DDIM without noise: Euler for the probability-flow ODE in σ/α, on y/α.
+    ///
+    /// ```text
+    /// y ← α_s (y/α_t + (r_s − r_t) ε),     ε = −σ_t s(t, y),  r = σ/α
+    /// ```
+    /// [Song, Meng, Ermon 2021, eq. 12]
+    Ddim, "ddim", Limit::Ode, |schedule, step| {
+        let (from, to) = (schedule.clock(step.t), schedule.clock(step.s));
+        let score = Ou::alpha(to) * Ou::variance(from).sqrt() * (Ou::noise_ratio(from) - Ou::noise_ratio(to));
+        Ok(Factors { particle: (from - to).exp(), score, noise: 0.0 })
+    }
+}
+
+fn ancestral(b: f64) -> Factors {
+    let root = (1.0 - b).sqrt();
+    Factors { particle: 1.0 / root, score: b / root, noise: b.sqrt() }
+}

@@ -1,0 +1,5 @@
+//! Distances between laws.
+
+mod bures;
+
+pub use bures::bures;
