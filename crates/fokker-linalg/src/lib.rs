@@ -93,8 +93,7 @@ pub fn gram_accumulate_panel(x: ArrayView2<f64>, start: usize, mut panel: ArrayV
     assert!(d == x.ncols() && start + p <= d, "the panel is no part of the Gram matrix");
     let x = contiguous(&x);
     let x = as_mat(&x);
-    let slice = panel.as_slice_mut().expect("the panel is row-major contiguous");
-    let out = MatMut::from_row_major_slice_with_stride_mut(slice, p, start + p, d);
+    let out = as_mat_mut(&mut panel).subcols_mut(0, start + p);
     let own = x.subcols(start, p);
     faer_matmul(out, Accum::Add, own.transpose(), x.subcols(0, start + p), 1.0, Par::Seq);
 }

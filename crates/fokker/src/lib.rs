@@ -5,6 +5,7 @@ mod error;
 mod monitor;
 
 pub mod audit;
+pub mod problems;
 pub mod process;
 pub mod sampling;
 pub mod score;
