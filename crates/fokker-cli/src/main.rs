@@ -1,1 +1,6 @@
+//! The command line of fokker.
+
+#[allow(dead_code, unused_imports)]
+mod files;
+
 fn main() {}

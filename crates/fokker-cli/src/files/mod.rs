@@ -1,0 +1,141 @@
+//! Reading data files: the only file access in Rust.
+//!
+//! Files are recognised by their first bytes, not their names, and are not trusted: a header may
+//! not make us allocate what the file cannot hold, and every error is one line that starts with
+//! the path, says where, and what to do.
+
+mod idx;
+mod npy;
+mod npz;
+mod numbers;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
+mod vector;
+
+pub use vector::read_vector;
+
+use anyhow::{Result, anyhow, bail};
+use fokker::{Blocks, Error};
+use ndarray::Array2;
+use numbers::BinaryRows;
+use source::{FORMATS, Source};
+use std::path::{Path, PathBuf};
+use text::TextRows;
+
+/// The rows `[n, d]` of a file, read block by block because they may not fit in memory.
+///
+/// u8 numbers are pixels and come as x/127.5 − 1, in [−1, 1]; every other type comes unchanged.
+pub struct Rows {
+    path: PathBuf,
+    description: String,
+    content: Content,
+}
+
+enum Content {
+    Binary(BinaryRows),
+    Text(TextRows),
+}
+
+/// Opens a file of rows: .npy, .npz (key `x` or the only array), IDX, .csv, .tsv or .txt, each
+/// but .npz also gzipped. Text may start with one header line and may hold `#` comments.
+pub fn open_rows(path: &Path) -> Result<Rows> {
+    let open = || {
+        let source = source::open(path)?;
+        Ok(match format(&source)? {
+            Format::Npy => Content::Binary(BinaryRows::new(npy::open(source.reader, source.length)?)?),
+            Format::Idx => Content::Binary(BinaryRows::new(idx::open(source.reader, source.length)?)?),
+            Format::Npz => Content::Binary(BinaryRows::new(npz::open(path, &source)?)?),
+            Format::Text => Content::Text(TextRows::new(source)?),
+            Format::Json => bail!("is JSON, expected rows of numbers ({FORMATS})"),
+        })
+    };
+    let content: Content = open().map_err(|e| at(path, e))?;
+    let description = match &content {
+        Content::Binary(rows) => rows.description(),
+        Content::Text(rows) => rows.description(),
+    };
+    Ok(Rows { path: path.to_path_buf(), description, content })
+}
+
+impl Rows {
+    /// What the file holds, in a few words for people: shape, type, and what was done to it.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl Blocks for Rows {
+    fn dim(&self) -> usize {
+        match &self.content {
+            Content::Binary(rows) => rows.dim(),
+            Content::Text(rows) => rows.dim(),
+        }
+    }
+
+    fn rows(&self) -> Option<usize> {
+        match &self.content {
+            Content::Binary(rows) => rows.rows(),
+            Content::Text(_) => None,
+        }
+    }
+
+    fn next(&mut self, block: &mut Array2<f64>) -> fokker::Result<usize> {
+        if block.ncols() != self.dim() {
+            return Err(Error::Size { name: "block", expected: self.dim(), found: block.ncols() });
+        }
+        let count = match &mut self.content {
+            Content::Binary(rows) => rows.next(block),
+            Content::Text(rows) => rows.next(block),
+        };
+        count.map_err(|e| Error::Source(at(&self.path, e).to_string()))
+    }
+}
+
+/// What a file turned out to be.
+enum Format {
+    Npy,
+    Npz,
+    Idx,
+    Json,
+    Text,
+}
+
+/// By the first bytes; the extension decides only what text means and what an error says.
+fn format(source: &Source) -> Result<Format> {
+    let head = source.head.as_slice();
+    if head.starts_with(npy::MAGIC) {
+        return Ok(Format::Npy);
+    }
+    if npz::is_zip(head) {
+        return Ok(Format::Npz);
+    }
+    if idx::is_idx(head) {
+        return Ok(Format::Idx);
+    }
+    match source.extension.as_str() {
+        "npy" => bail!("does not start like a .npy file, save it again with numpy.save"),
+        "npz" => bail!("does not start like an .npz file, save it again with numpy.savez"),
+        "idx" => bail!("does not start like an IDX file (0 0 type axes), download it again"),
+        "json" => Ok(Format::Json),
+        "csv" | "tsv" | "txt" => Ok(Format::Text),
+        _ if is_text(head) => Ok(Format::Text),
+        _ => bail!("has an unknown format, expected {FORMATS}"),
+    }
+}
+
+/// UTF-8 without control characters; the last character may be cut.
+fn is_text(head: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none(),
+    };
+    valid && !head.contains(&0)
+}
+
+/// The error as one line that starts with the path.
+fn at(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let line = format!("{}: {error:#}", path.display());
+    anyhow!("{}", line.replace(['\n', '\r'], " "))
+}
