@@ -127,7 +127,7 @@ impl Stored {
 
     /// The shape as numpy prints it.
     pub fn shape_text(&self) -> String {
-        format!("{:?}", self.shape)
+        format!("[{}]", joined(&self.shape, ", "))
     }
 
     /// Bulk read of everything, with memory growing only as bytes arrive.
@@ -211,8 +211,7 @@ impl BinaryRows {
             text += " pixels scaled to [-1, 1]";
         }
         if self.stored.shape.len() > 2 {
-            let axes: Vec<_> = self.stored.shape[1..].iter().map(u64::to_string).collect();
-            text += &format!(", each row flattened from {}", axes.join(" × "));
+            text += &format!(", each row flattened from {}", joined(&self.stored.shape[1..], " × "));
         }
         text
     }
@@ -274,6 +273,15 @@ impl BinaryRows {
             out.column_mut(j).iter_mut().zip(&run).for_each(|(x, &value)| *x = value);
         }
     }
+}
+
+/// The extents in one short text, however many axes a header invents.
+fn joined(shape: &[u64], between: &str) -> String {
+    let mut texts: Vec<_> = shape.iter().take(8).map(u64::to_string).collect();
+    if shape.len() > texts.len() {
+        texts.push("…".into());
+    }
+    texts.join(between)
 }
 
 /// Where each column (axes 1.. flattened in C order) starts when the first index is the fastest.

@@ -78,6 +78,10 @@ fn hostile_npy() {
         (npy("'<f8'", false, "(4294967296, 4294967296)", &ok), "larger than any file"),
         (npy("'<f8'", false, "(99999999999999999999, 2)", &ok), "tuple of sizes"),
         (npy("'<f8'", false, "(-1, 2)", &ok), "tuple of sizes"),
+        (
+            npy("'<f8'", false, &format!("({})", "9,".repeat(9000)), &ok),
+            "[9, 9, 9, 9, 9, 9, 9, 9, …], larger than any",
+        ),
         (npy("'<f8'", false, "(4,)", &ok), "expected 2-D [rows, columns], found 1-D [4]"),
         (npy("'<f8'", false, "()", &ok[..8]), "found 0-D"),
         (npy("'<f8'", false, "(0, 3)", &[]), "has no rows"),
