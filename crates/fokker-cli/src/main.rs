@@ -1,6 +1,47 @@
-//! The command line of fokker.
+//! The command line of fokker: arguments → library → report.
 
-#[allow(dead_code, unused_imports)]
+mod args;
+mod commands;
 mod files;
+mod progress;
+mod report;
 
-fn main() {}
+use clap::Parser;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Exit codes: 0 done, 1 numerical failure or interruption, 2 wrong usage or input.
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    if let Some(threads) = arguments.global.threads {
+        // The pool is built once, before anything uses it.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+        if let Err(error) = pool {
+            eprintln!("fokker: cannot start {threads} threads: {error}");
+            return ExitCode::from(1);
+        }
+    }
+    match commands::run(&arguments).and_then(|output| print(&output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fokker: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// A reader that has seen enough (`fokker … | head`) is no error.
+fn print(output: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<fokker::Error>() {
+        Some(error) if !error.is_input() => 1,
+        _ => 2,
+    }
+}

@@ -1,0 +1,139 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Diffusion models in closed form.
+#[derive(Debug, Parser)]
+#[command(name = "fokker", version, max_term_width = 100, after_help = "Example:\n  fokker demo")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Threads to use [default: all cores]; results do not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// No progress bars
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print JSON for programs instead of a table for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Check the arguments and say what would be computed, but compute nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Audit an embedded spectrum and say what the numbers mean
+    #[command(after_help = "Example:\n  fokker demo")]
+    Demo,
+    /// Exact Wasserstein errors of diffusion samplers
+    #[command(subcommand, after_help = "Example:\n  fokker audit errors --spectrum natural:8x8x1 --steps 20")]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// The exact W2 error of samplers on Gaussian data, split into its four sources
+    ///
+    /// Everything is exact for data N(m, Σ): the law of what a sampler draws is computed, not
+    /// sampled. initialisation: starting from N(0, I) instead of p_T. truncation: stopping
+    /// before 0. discretisation: finite steps. score: a score that is not exact. w2: all
+    /// together. The continuous limits are the rows `sde` and `ode`.
+    #[command(after_help = ERRORS_HELP)]
+    Errors(Box<ErrorsArguments>),
+}
+
+const ERRORS_HELP: &str = "\
+Examples:
+  fokker audit errors --spectrum natural:16x16x3 --scheme em,heun,dpmpp-2m --nfe 20,50 --grid log-snr
+  fokker audit errors --spectrum natural:8x8x1 --scheme all --steps 50 --stop 1e-3 --format markdown
+
+Schemes: em, ei, relative-ei, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4 (flow ODE in t);
+  ddim, edm-heun (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic, total churn S = 30)
+Schedules: linear:β0:β1[:T], song:βmin:βmax[:T] (Song's β is twice ours), scaled-linear:β0:β1[:T],
+  constant:β[:T], cosine[:T], edm[:σmax], betas:FILE (discrete betas of a DDPM)
+Grids: uniform, quadratic (in t); log-snr, karras[:ρ[:σmin:σmax]] (in σ/α); sigmas:FILE, t:FILE;
+  a bare FILE starts at the horizon (times) or above it (σ/α)";
+
+#[derive(Debug, Args)]
+pub struct ErrorsArguments {
+    #[command(flatten)]
+    pub law: LawArguments,
+    /// Schemes, or `all`
+    #[arg(long, value_delimiter = ',', default_value = "em,ei,euler,heun,dpmpp-2m", value_name = "LIST")]
+    pub scheme: Vec<String>,
+    /// Numbers of steps [default: 50]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "nfe")]
+    pub steps: Vec<usize>,
+    /// Budgets of score evaluations: the most steps that fit
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    pub nfe: Vec<usize>,
+    /// Stopping times [default: 0]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_negative_numbers = true)]
+    pub stop: Vec<f64>,
+    /// Laws to start from: normal is N(0, I), exact is p_T
+    #[arg(long, value_delimiter = ',', default_value = "normal", value_name = "LIST")]
+    pub start: Vec<StartName>,
+    /// Time grids
+    #[arg(long, value_delimiter = ',', default_value = "uniform", value_name = "LIST")]
+    pub grid: Vec<String>,
+    /// Noise schedule
+    #[arg(long, default_value = "linear:0.05:10")]
+    pub schedule: String,
+    /// Form of the table
+    #[arg(long, default_value = "table", conflicts_with = "json")]
+    pub format: Format,
+    /// Add W2 to the marginal p_t at every time of the grid (with --json)
+    #[arg(long, requires = "json")]
+    pub along_time: bool,
+    /// Add the errors of every eigenvalue (with --json)
+    #[arg(long, requires = "json")]
+    pub per_eigenvalue: bool,
+}
+
+/// The data law and the law whose score is used.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("data-law").required(true))]
+pub struct LawArguments {
+    /// Eigenvalues of the data covariance (.npy, .npz, text, JSON)
+    #[arg(long, value_name = "FILE", group = "data-law")]
+    pub eigenvalues: Option<PathBuf>,
+    /// Data rows, whose mean and covariance are taken (.npy, .npz, .csv, IDX; also .gz)
+    #[arg(long, value_name = "FILE", group = "data-law")]
+    pub data: Option<PathBuf>,
+    /// An embedded spectrum: natural:HEIGHTxWIDTHxCHANNELS
+    #[arg(long, value_name = "NAME", group = "data-law")]
+    pub spectrum: Option<String>,
+    /// Use the score of these eigenvalues, in the same axes and order, instead of the exact one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "score_data"])]
+    pub score_eigenvalues: Option<PathBuf>,
+    /// Use the score estimated from these rows instead of the exact one
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub score_data: Option<PathBuf>,
+}
+
+/// The law a sampler starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StartName {
+    Normal,
+    Exact,
+}
+
+/// Forms of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Markdown,
+    Csv,
+    Latex,
+}

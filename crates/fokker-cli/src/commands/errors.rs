@@ -1,0 +1,332 @@
+//! `fokker audit errors`: a table of exact errors.
+
+use super::law::{self, Laws};
+use super::sampler::{self, GridSource};
+use crate::args::{ErrorsArguments, Global, StartName};
+use crate::progress::Progress;
+use crate::report::{Report, number};
+use anyhow::bail;
+use fokker::audit::{Audit, ErrorReport, PerEigenvalue, Run};
+use fokker::process::{Grid, Schedule};
+use fokker::sampling::{Limit, Scheme, evaluations, steps_within};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// One line of the table: a sampler, or a continuous limit (no steps, no grid).
+#[derive(Debug, Serialize)]
+pub struct Cell {
+    pub scheme: String,
+    pub steps: Option<usize>,
+    pub nfe: Option<usize>,
+    pub evaluations: Option<usize>,
+    pub grid: Option<String>,
+    pub stop: f64,
+    pub start: &'static str,
+    pub w2: Option<f64>,
+    pub initialisation: Option<f64>,
+    pub truncation: Option<f64>,
+    pub discretisation: Option<f64>,
+    pub score: Option<f64>,
+    /// Why there are no numbers.
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub w2_along_time: Option<Vec<f64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_eigenvalue: Option<Vectors>,
+}
+
+/// The errors of each eigenvalue.
+#[derive(Debug, Serialize)]
+pub struct Vectors {
+    w2: Vec<f64>,
+    initialisation: Vec<f64>,
+    truncation: Vec<f64>,
+    discretisation: Vec<f64>,
+    score: Vec<f64>,
+}
+
+impl From<PerEigenvalue> for Vectors {
+    fn from(errors: PerEigenvalue) -> Self {
+        Vectors {
+            w2: errors.w2.to_vec(),
+            initialisation: errors.initialisation.to_vec(),
+            truncation: errors.truncation.to_vec(),
+            discretisation: errors.discretisation.to_vec(),
+            score: errors.score.to_vec(),
+        }
+    }
+}
+
+/// What to add to the cells beyond the five numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    pub along_time: bool,
+    pub per_eigenvalue: bool,
+}
+
+/// A sampler to run: one scheme on one grid, which may turn out not to exist.
+struct Sampler<'a> {
+    name: &'a str,
+    scheme: &'a dyn Scheme,
+    grid_name: &'a str,
+    grid: fokker::Result<Grid>,
+    stop: f64,
+    steps: usize,
+    nfe: Option<usize>,
+}
+
+/// A table of errors to compute: the product of the lists.
+pub struct Table<'a> {
+    pub audit: &'a Audit<'a>,
+    pub schedule: &'a dyn Schedule,
+    pub schemes: &'a [(String, Box<dyn Scheme>)],
+    pub grids: &'a [(String, GridSource)],
+    pub steps: &'a [usize],
+    pub nfe: &'a [usize],
+    pub stops: &'a [f64],
+    pub starts: &'a [StartName],
+    pub extras: Extras,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<String> {
+    let schedule = sampler::schedule(&arguments.schedule)?;
+    let schemes = sampler::schemes(&arguments.scheme)?;
+    let grids = arguments
+        .grid
+        .iter()
+        .map(|text| Ok((text.clone(), sampler::grid(text, &*schedule)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    check_lists(arguments, &grids, schedule.horizon())?;
+    let Laws { data, score, description } = law::read(&arguments.law, &Progress::new(global.quiet))?;
+    let audit = match &score {
+        None => Audit::new(&data, &*schedule),
+        Some(score) => Audit::with_score(&data, score, &*schedule)?,
+    };
+    let table = Table {
+        audit: &audit,
+        schedule: &*schedule,
+        schemes: &schemes,
+        grids: &grids,
+        steps: if arguments.steps.is_empty() { &[50] } else { &arguments.steps },
+        nfe: &arguments.nfe,
+        stops: if arguments.stop.is_empty() { &[0.0] } else { &arguments.stop },
+        starts: &arguments.start,
+        extras: Extras { along_time: arguments.along_time, per_eigenvalue: arguments.per_eigenvalue },
+    };
+    let heading = format!("{description}\nschedule: {}\n", arguments.schedule);
+    if global.dry_run {
+        return Ok(format!("{heading}would run {} samplers\n", table.samplers().len()));
+    }
+    let cells = table.cells()?;
+    if global.json {
+        return Ok(serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n");
+    }
+    let text = render(&cells, grids.len() > 1, arguments.format);
+    Ok(match arguments.format {
+        crate::args::Format::Table => format!("{heading}\n{text}"),
+        _ => text,
+    })
+}
+
+/// Numbers that make no sense whatever the data, found before any work is done.
+fn check_lists(
+    arguments: &ErrorsArguments,
+    grids: &[(String, GridSource)],
+    horizon: f64,
+) -> anyhow::Result<()> {
+    for (name, list) in [("--steps", &arguments.steps), ("--nfe", &arguments.nfe)] {
+        if let Some(&bad) = list.iter().find(|&&n| n == 0 || n > 10_000_000) {
+            bail!("{name} must be from 1 to 10000000, found {bad}");
+        }
+    }
+    if let Some(bad) = arguments.stop.iter().find(|&&stop| !(stop >= 0.0 && stop < horizon)) {
+        bail!("--stop must be at least 0 and below the schedule's horizon {horizon}, found {bad}");
+    }
+    let given = grids.iter().find(|(_, grid)| matches!(grid, GridSource::Given(_)));
+    if let Some((name, _)) = given
+        && !(arguments.steps.is_empty() && arguments.nfe.is_empty() && arguments.stop.is_empty())
+    {
+        bail!("the grid {name} has its own steps and stop: leave --steps, --nfe and --stop out");
+    }
+    Ok(())
+}
+
+impl Table<'_> {
+    /// All cells: the continuous limits, then the samplers.
+    ///
+    /// A sampler that is not defined is a cell with a reason; it is an error when none is defined.
+    pub fn cells(&self) -> anyhow::Result<Vec<Cell>> {
+        let samplers = self.samplers();
+        let run = |sampler: &Sampler| self.sampler_cells(sampler);
+        let discretised: Vec<Vec<Cell>> = samplers.par_iter().map(run).collect::<fokker::Result<_>>()?;
+        let mut cells = self.limit_cells(&samplers)?;
+        cells.extend(discretised.into_iter().flatten());
+        let defined = cells.iter().any(|cell| cell.steps.is_some() && cell.reason.is_none());
+        match cells.iter().find_map(|cell| cell.reason.clone()) {
+            Some(reason) if !defined => bail!("{reason}"),
+            _ => Ok(cells),
+        }
+    }
+
+    fn samplers(&self) -> Vec<Sampler<'_>> {
+        let mut out = Vec::new();
+        for (name, scheme) in self.schemes {
+            let scheme = &**scheme;
+            for (grid_name, source) in self.grids {
+                let sampler = |grid: fokker::Result<Grid>, stop, steps, nfe| Sampler {
+                    name,
+                    scheme,
+                    grid_name,
+                    grid,
+                    stop,
+                    steps,
+                    nfe,
+                };
+                let GridSource::Rule(spacing) = source else {
+                    let GridSource::Given(grid) = source else { continue };
+                    out.push(sampler(Ok(grid.clone()), grid.stop(), grid.steps(), None));
+                    continue;
+                };
+                for &stop in self.stops {
+                    let new = |steps| Grid::new(*spacing, steps, stop, self.schedule);
+                    for &steps in if self.nfe.is_empty() { self.steps } else { &[] } {
+                        out.push(sampler(new(steps), stop, steps, None));
+                    }
+                    for &nfe in self.nfe {
+                        let steps = steps_within(nfe, scheme, stop);
+                        let grid = steps.clone().and_then(new);
+                        out.push(sampler(grid, stop, steps.unwrap_or(0), Some(nfe)));
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// One run, reported from every start.
+    fn sampler_cells(&self, sampler: &Sampler) -> fokker::Result<Vec<Cell>> {
+        let run =
+            sampler.grid.as_ref().map_err(Clone::clone).and_then(|grid| self.audit.run(sampler.scheme, grid));
+        let evaluations = sampler.grid.as_ref().ok().map(|grid| evaluations(sampler.scheme, grid));
+        let mut cells = Vec::new();
+        for &start in self.starts {
+            let mut cell = Cell {
+                steps: Some(sampler.steps),
+                nfe: sampler.nfe,
+                evaluations,
+                grid: Some(sampler.grid_name.to_owned()),
+                ..empty_cell(sampler.name, sampler.stop, start)
+            };
+            match (&run, &sampler.grid) {
+                (Ok(run), Ok(grid)) => {
+                    self.fill(&mut cell, run, start)?;
+                    if self.extras.along_time {
+                        let along = self.audit.along_time(sampler.scheme, grid, start.into())?;
+                        cell.w2_along_time = Some(along);
+                    }
+                }
+                (Err(error), _) | (_, Err(error)) if error.is_input() => {
+                    cell.reason = Some(error.to_string())
+                }
+                (Err(error), _) | (_, Err(error)) => return Err(error.clone()),
+            }
+            cells.push(cell);
+        }
+        Ok(cells)
+    }
+
+    /// The limits of the schemes that are listed, for every stop and start.
+    fn limit_cells(&self, samplers: &[Sampler]) -> fokker::Result<Vec<Cell>> {
+        let mut stops: Vec<f64> = samplers.iter().map(|sampler| sampler.stop).collect();
+        stops.sort_by(f64::total_cmp);
+        stops.dedup();
+        let stochastic = self.schemes.iter().any(|(_, scheme)| scheme.noises() > 0);
+        let deterministic = self.schemes.iter().any(|(_, scheme)| scheme.limit() == Limit::Ode);
+        let mut cells = Vec::new();
+        for (name, limit, listed) in [("sde", Limit::Sde, stochastic), ("ode", Limit::Ode, deterministic)] {
+            for &stop in if listed { stops.as_slice() } else { &[] } {
+                let run = self.audit.continuous(limit, stop)?;
+                for &start in self.starts {
+                    let mut cell = empty_cell(name, stop, start);
+                    self.fill(&mut cell, &run, start)?;
+                    cells.push(cell);
+                }
+            }
+        }
+        Ok(cells)
+    }
+
+    fn fill(&self, cell: &mut Cell, run: &Run, start: StartName) -> fokker::Result<()> {
+        let ErrorReport { w2, initialisation, truncation, discretisation, score } =
+            self.audit.report(run, start.into())?;
+        cell.w2 = Some(w2);
+        cell.initialisation = Some(initialisation);
+        cell.truncation = Some(truncation);
+        cell.discretisation = Some(discretisation);
+        cell.score = Some(score);
+        if self.extras.per_eigenvalue {
+            cell.per_eigenvalue = Some(self.audit.per_eigenvalue(run, start.into())?.into());
+        }
+        Ok(())
+    }
+}
+
+fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
+    Cell {
+        scheme: scheme.to_owned(),
+        steps: None,
+        nfe: None,
+        evaluations: None,
+        grid: None,
+        stop,
+        start: start.name(),
+        w2: None,
+        initialisation: None,
+        truncation: None,
+        discretisation: None,
+        score: None,
+        reason: None,
+        w2_along_time: None,
+        per_eigenvalue: None,
+    }
+}
+
+/// The cells as a table of at most 80 columns, reasons below it.
+pub fn render(cells: &[Cell], with_grid: bool, format: crate::args::Format) -> String {
+    let with_score = cells.iter().any(|cell| cell.score.is_some_and(|score| score >= 1e-12));
+    let mut header = vec!["scheme"];
+    header.extend(with_grid.then_some("grid"));
+    let labels = header.len();
+    header.extend(["steps", "evals", "stop", "start", "W2", "init", "trunc", "discr"]);
+    header.extend(with_score.then_some("score"));
+    let mut notes: Vec<String> = Vec::new();
+    let rows = cells.iter().map(|cell| {
+        let count = |n: Option<usize>| n.map_or_else(|| "∞".to_owned(), |n| n.to_string());
+        let mut row = vec![cell.scheme.clone()];
+        row.extend(with_grid.then(|| cell.grid.clone().unwrap_or_default()));
+        row.extend([
+            count(cell.steps),
+            count(cell.evaluations),
+            cell.stop.to_string(),
+            cell.start.to_owned(),
+        ]);
+        let errors = [cell.w2, cell.initialisation, cell.truncation, cell.discretisation];
+        row.extend(errors.map(|error| error.map_or_else(|| "–".to_owned(), number)));
+        row.extend(with_score.then(|| cell.score.map_or_else(|| "–".to_owned(), number)));
+        if let Some(reason) = &cell.reason {
+            let note =
+                format!("– {}, {} steps, stop {}: {reason}", cell.scheme, count(cell.steps), cell.stop);
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        row
+    });
+    let rows = rows.collect();
+    let mut text = Report { header, rows, labels }.render(format);
+    if format == crate::args::Format::Table && !notes.is_empty() {
+        text += &format!("\n{}\n", notes.join("\n"));
+    }
+    text
+}

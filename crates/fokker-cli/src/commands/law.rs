@@ -1,0 +1,116 @@
+//! The data law that is audited, from whatever the user has.
+
+use crate::args::LawArguments;
+use crate::files::{Rows, open_rows, read_vector};
+use anyhow::{Context, bail};
+use fokker::problems::parse_spectrum;
+use fokker::statistics::{Covariance, Gaussian};
+use fokker::{ArrayBlocks, Blocks, Monitor};
+use ndarray::{Array2, Axis, Slice};
+use std::path::Path;
+
+/// Memory that matrices made from data may take: 8 GiB.
+const MEMORY: usize = 8 << 30;
+
+/// The data law, the law whose score is used when it is another one, and a line about them.
+pub struct Laws {
+    pub data: Gaussian,
+    pub score: Option<Gaussian>,
+    pub description: String,
+}
+
+/// Reads what the arguments name.
+pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<Laws> {
+    let (data, origin) = match (&arguments.eigenvalues, &arguments.data, &arguments.spectrum) {
+        (Some(path), _, _) => (from_eigenvalues(path)?, path.display().to_string()),
+        (_, Some(path), _) => {
+            let (law, description) = from_rows(path, arguments.score_data.is_some(), monitor)?;
+            (law, format!("{} ({description})", path.display()))
+        }
+        (_, _, Some(name)) => (Gaussian::from_eigenvalues(parse_spectrum(name)?)?, name.clone()),
+        _ => bail!("give the data law by --eigenvalues, --data or --spectrum"),
+    };
+    let mut description = format!("data law: {origin}; {}", summary(&data));
+    let score = match (&arguments.score_eigenvalues, &arguments.score_data) {
+        (Some(path), _) => Some((from_eigenvalues(path)?, path.display().to_string())),
+        (_, Some(path)) => {
+            let (law, rows) = from_rows(path, true, monitor)?;
+            Some((law, format!("{} ({rows})", path.display())))
+        }
+        _ => None,
+    };
+    if let Some((law, origin)) = &score {
+        if law.dim() != data.dim() {
+            bail!("{origin}: the score has {} dimensions, the data {}", law.dim(), data.dim());
+        }
+        description += &format!("\nscore of: {origin}");
+    }
+    Ok(Laws { data, score: score.map(|(law, _)| law), description })
+}
+
+fn summary(law: &Gaussian) -> String {
+    let total = law.values().sum() + law.mean().dot(law.mean());
+    let zeros = law.values().iter().filter(|&&v| v == 0.0).count();
+    let singular = if zeros > 0 { format!(", {zeros} of variance zero") } else { String::new() };
+    format!("{} dimensions{singular}, size √E|x|² = {:.4}", law.dim(), total.sqrt())
+}
+
+fn from_eigenvalues(path: &Path) -> anyhow::Result<Gaussian> {
+    Gaussian::from_eigenvalues(read_vector(path)?).with_context(|| path.display().to_string())
+}
+
+/// Mean and covariance of rows; in the axes of the covariance unless the columns must stay.
+fn from_rows(path: &Path, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<(Gaussian, String)> {
+    let mut rows = open_rows(path)?;
+    let description = rows.description().to_owned();
+    let law = match rows.rows() {
+        Some(n) if n >= rows.dim() || keep_columns => from_blocks(&mut rows, monitor),
+        _ => read_all(&mut rows, monitor).and_then(|x| match x.nrows() < x.ncols() && !keep_columns {
+            true => {
+                check_memory(x.nrows(), "n × n products of the rows")?;
+                Ok(Gaussian::from_few_rows(x.view())?)
+            }
+            false => from_blocks(&mut ArrayBlocks::new(x.view()), monitor),
+        }),
+    };
+    let law = law.with_context(|| path.display().to_string())?;
+    Ok((if keep_columns { law } else { law.in_own_axes() }, description))
+}
+
+fn from_blocks(blocks: &mut dyn Blocks, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
+    check_memory(blocks.dim(), "d × d covariance")?;
+    Ok(Covariance::from_blocks(blocks, monitor)?.gaussian()?)
+}
+
+/// The matrix and two more of its size that its eigendecomposition takes.
+fn check_memory(extent: usize, what: &str) -> anyhow::Result<()> {
+    let bytes = extent.saturating_mul(extent).saturating_mul(24);
+    if bytes > MEMORY {
+        let (need, limit) = (bytes >> 30, MEMORY >> 30);
+        bail!(
+            "the {what} ({extent} × {extent}) would take {need} GiB, more than {limit}: give --eigenvalues"
+        );
+    }
+    Ok(())
+}
+
+/// All rows in memory: text files do not tell their number, and few rows are kept anyway.
+fn read_all(rows: &mut Rows, monitor: &dyn Monitor) -> anyhow::Result<Array2<f64>> {
+    let mut block = Array2::zeros((256, rows.dim()));
+    let mut all = Array2::zeros((0, rows.dim()));
+    loop {
+        let count = rows.next(&mut block)?;
+        all.append(Axis(0), block.slice_axis(Axis(0), Slice::from(..count)))?;
+        let bytes = all.len().saturating_mul(8);
+        if bytes > MEMORY {
+            bail!(
+                "the rows take more than {} GiB of memory: save them as .npy, or give --eigenvalues",
+                MEMORY >> 30
+            );
+        }
+        if count < block.nrows() {
+            return Ok(all);
+        }
+        let _ = monitor.progress("reading rows", all.nrows(), rows.rows().unwrap_or(0));
+    }
+}

@@ -1,0 +1,16 @@
+//! The commands: each turns its arguments into the text it prints.
+
+mod demo;
+mod errors;
+mod law;
+mod sampler;
+
+use crate::args::{Arguments, AuditCommand, Command};
+
+/// Runs the command and returns what goes to stdout.
+pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
+    match &arguments.command {
+        Command::Demo => demo::run(&arguments.global),
+        Command::Audit(AuditCommand::Errors(errors)) => errors::run(errors, &arguments.global),
+    }
+}

@@ -1,0 +1,88 @@
+//! Schedules, schemes and grids as they are typed, files included.
+
+use crate::args::StartName;
+use crate::files::read_vector;
+use anyhow::{Context, bail};
+use fokker::audit::Start;
+use fokker::process::{DiscreteBetas, Grid, Schedule, Spacing, parse_schedule};
+use fokker::sampling::{SCHEMES, Scheme, parse_scheme};
+use std::path::Path;
+
+/// A schedule by its specification; `betas:FILE` holds discrete betas.
+pub fn schedule(text: &str) -> anyhow::Result<Box<dyn Schedule>> {
+    let Some(path) = text.strip_prefix("betas:") else {
+        return Ok(parse_schedule(text)?);
+    };
+    let betas = read_vector(Path::new(path))?.to_vec();
+    Ok(Box::new(DiscreteBetas::new(&betas).with_context(|| path.to_owned())?))
+}
+
+/// Schemes by their names, each with the name it was asked for by; `all` stands for every one.
+pub fn schemes(names: &[String]) -> anyhow::Result<Vec<(String, Box<dyn Scheme>)>> {
+    let mut out: Vec<(String, Box<dyn Scheme>)> = Vec::new();
+    for name in names {
+        let expanded = if name == "all" { SCHEMES.map(str::to_owned).to_vec() } else { vec![name.clone()] };
+        for name in expanded {
+            if !out.iter().any(|(known, _)| *known == name) {
+                let scheme = parse_scheme(&name)?;
+                out.push((name, scheme));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// How a grid is made: spread by a rule for any number of steps, or as given.
+pub enum GridSource {
+    Rule(Spacing),
+    Given(Grid),
+}
+
+/// A grid by its specification: a rule, `sigmas:FILE`, `t:FILE` or a bare file.
+pub fn grid(text: &str, schedule: &dyn Schedule) -> anyhow::Result<GridSource> {
+    let values = |path: &str| Ok::<_, anyhow::Error>(read_vector(Path::new(path))?.to_vec());
+    let (path, grid) = if let Some(path) = text.strip_prefix("sigmas:") {
+        (path, Grid::from_sigmas(values(path)?, schedule))
+    } else if let Some(path) = text.strip_prefix("t:") {
+        (path, Grid::from_times(values(path)?, schedule))
+    } else if Path::new(text).exists() {
+        let values = values(text)?;
+        let horizon = schedule.horizon();
+        if (values[0] - horizon).abs() <= 1e-9 * horizon {
+            (text, Grid::from_times(values, schedule))
+        } else if values[0] > horizon {
+            (text, Grid::from_sigmas(values, schedule))
+        } else {
+            bail!(
+                "{text}: the first entry {} could be a time or σ/α: write t:{text} or sigmas:{text}",
+                values[0]
+            );
+        }
+    } else {
+        let known = "uniform, quadratic, log-snr, karras[:ρ[:σmin:σmax]], sigmas:FILE, t:FILE";
+        return match text.parse() {
+            Ok(spacing) => Ok(GridSource::Rule(spacing)),
+            Err(_) => bail!("unknown grid {text:?}, and no such file; known: {known}"),
+        };
+    };
+    Ok(GridSource::Given(grid.with_context(|| path.to_owned())?))
+}
+
+impl StartName {
+    /// The word that is typed and printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            StartName::Normal => "normal",
+            StartName::Exact => "exact",
+        }
+    }
+}
+
+impl From<StartName> for Start {
+    fn from(name: StartName) -> Start {
+        match name {
+            StartName::Normal => Start::Normal,
+            StartName::Exact => Start::Exact,
+        }
+    }
+}
