@@ -39,6 +39,7 @@ mod frame;
 mod matrix;
 mod probe;
 mod report;
+pub mod tune;
 
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use report::{Audit, ErrorReport, PerEigenvalue, Run, Start};

@@ -9,7 +9,7 @@ use crate::sampling::{ReverseProcess, Scheme, State, Work};
 use crate::score::GaussianScore;
 use crate::statistics::Gaussian;
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, Axis, Slice, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Slice, Zip};
 use rayon::prelude::*;
 
 /// Eigenvalues per task: a few rows of them stay in the first-level cache over all steps.
@@ -153,6 +153,21 @@ impl<'a> StepProbe<'a> {
     /// Coefficients of x (0) or of a history array (1, …): a row for each unit input.
     pub fn output(&self, i: usize) -> &Array2<f64> {
         if i == 0 { &self.state.x } else { &self.state.history[i - 1] }
+    }
+
+    /// Number of arrays of noise.
+    pub fn noises(&self) -> usize {
+        self.noise.len()
+    }
+
+    /// Answer of output `i` to noise `k`.
+    pub fn on_noise(&self, i: usize, k: usize) -> ArrayView1<'_, f64> {
+        self.output(i).row(self.noise_row(k))
+    }
+
+    /// Answer of output `i` to zero; only when the score has an offset.
+    pub fn constant(&self, i: usize) -> ArrayView1<'_, f64> {
+        self.output(i).row(self.noise_row(self.noise.len()))
     }
 
     fn noise_row(&self, k: usize) -> usize {
