@@ -29,7 +29,7 @@ pub use transfer::{Transfer, perturbed, transfer};
 
 use super::{Audit, ErrorReport, Start};
 use crate::process::{Grid, Schedule};
-use crate::sampling::{Scheme, evaluations, steps_within};
+use crate::sampling::{Scheme, evaluations};
 use crate::statistics::Gaussian;
 use crate::{Error, Monitor, Result};
 use objective::{Ending, Objective};
@@ -128,23 +128,28 @@ pub fn tune(
     let standards = standard::evaluate(scheme, nfe, schedule, options.stop, &exact)?;
     let objective = Objective::new(laws, scheme, schedule, options);
 
-    let starts = starting_points(&standards, scheme, nfe, options.stop);
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    let candidates: Vec<Option<(Grid, f64)>> = starts
-        .par_iter()
-        .map(|(ending, grid)| {
-            let tuned = objective.minimise(*ending, grid, options.iterations);
-            let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            if options.monitor.progress("tuning", finished, starts.len()).is_break() {
-                return Err(Error::Interrupted);
-            }
-            Ok(tuned.and_then(|grid| exact(&grid).ok().map(|w2| (grid, w2))))
-        })
-        .collect::<Result<_>>()?;
+    // All starts go some way; the most promising ones go all the way.
+    let mut candidates = starting_points(&standards, options.stop);
+    for (phase, iterations) in [(0, options.iterations / 5), (1, options.iterations)] {
+        candidates.truncate(if phase == 0 { candidates.len() } else { FINALISTS });
+        candidates = candidates
+            .par_iter()
+            .map(|(ending, grid, _)| {
+                let tuned = objective.minimise(*ending, grid, iterations);
+                let scored = tuned.and_then(|grid| exact(&grid).ok().map(|w2| (*ending, grid, w2)));
+                match options.monitor.progress("tuning", phase, 2).is_break() {
+                    true => Err(Error::Interrupted),
+                    false => Ok(scored),
+                }
+            })
+            .filter_map(Result::transpose)
+            .collect::<Result<_>>()?;
+        candidates.sort_by(|a, b| a.2.total_cmp(&b.2));
+    }
     let standard = standards[0].clone();
     let (grid, w2) = candidates
         .into_iter()
-        .flatten()
+        .map(|(_, grid, w2)| (grid, w2))
         .chain(std::iter::once((standard.grid.clone(), standard.w2)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .expect("the standard grid is a candidate");
@@ -167,15 +172,13 @@ fn combined(audits: &[Audit], scheme: &dyn Scheme, grid: &Grid, options: &TuneOp
     }
 }
 
-/// The best standard grids of each ending that the stop allows, as starts for its minimisation.
-fn starting_points(
-    standards: &[Standard],
-    scheme: &dyn Scheme,
-    nfe: usize,
-    stop: Option<f64>,
-) -> Vec<(Ending, Grid)> {
-    /// Starts per ending: more have not found a better optimum in the cases of the tests.
-    const STARTS: usize = 4;
+/// Starts per ending, and how many of all are minimised to the end: more have not found a better
+/// optimum in the cases of the tests.
+const STARTS: usize = 4;
+const FINALISTS: usize = 3;
+
+/// The best standard grids of each ending that the stop allows.
+fn starting_points(standards: &[Standard], stop: Option<f64>) -> Vec<(Ending, Grid, f64)> {
     let endings: &[Ending] = match stop {
         None => &[Ending::Zero, Ending::Free],
         Some(0.0) => &[Ending::Zero],
@@ -184,10 +187,8 @@ fn starting_points(
     let mut out = Vec::new();
     for &ending in endings {
         let fits = |standard: &&Standard| (standard.grid.stop() == 0.0) == (ending == Ending::Zero);
-        for standard in standards.iter().filter(fits).take(STARTS) {
-            out.push((ending, standard.grid.clone()));
-        }
+        let best = standards.iter().filter(fits).take(STARTS);
+        out.extend(best.map(|standard| (ending, standard.grid.clone(), standard.w2)));
     }
-    debug_assert!(out.iter().all(|(_, grid)| Ok(grid.steps()) == steps_within(nfe, scheme, grid.stop())));
     out
 }

@@ -208,3 +208,90 @@ fn gathered(law: &Gaussian) -> Columns {
     let law = Gaussian::diagonal(means, values).expect("averages of a law's own numbers");
     Columns { law, weight: groups.iter().map(count).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Audit;
+    use crate::problems::natural_image_spectrum;
+    use crate::process::{Spacing, parse_schedule};
+    use crate::sampling::{SCHEMES, parse_scheme};
+    use ndarray::Array1;
+
+    fn laws(mean: f64) -> Vec<Gaussian> {
+        let spectrum = natural_image_spectrum(4, 4, 1).unwrap();
+        let means = Array1::from_shape_fn(16, |i| mean * (i as f64 - 4.0));
+        let other = Gaussian::diagonal(means.clone(), &spectrum * 1.3).unwrap();
+        vec![Gaussian::diagonal(means, spectrum).unwrap(), other]
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences_for_every_scheme() {
+        for name in SCHEMES {
+            let scheme = parse_scheme(name).unwrap();
+            for (schedule, mean, robust, start, ending, stop) in [
+                ("linear:0.05:10", 0.0, Robust::Average, Start::Normal, Ending::Zero, 0.0),
+                ("linear:0.05:10", 0.1, Robust::Worst, Start::Exact, Ending::Free, 1e-2),
+                ("cosine", 0.1, Robust::Average, Start::Normal, Ending::Fixed, 1e-2),
+            ] {
+                let schedule = parse_schedule(schedule).unwrap();
+                let options = TuneOptions { robust, start, ..TuneOptions::default() };
+                let objective = Objective::new(&laws(mean), &*scheme, &*schedule, &options);
+                // Enough steps that every scheme is defined, DDPM's 2Δβ < 1 included.
+                let template = Grid::new(Spacing::LogSnr, 40, stop, &*schedule).unwrap();
+                let along = Along { objective: &objective, ending, template: &template };
+                let x = along.coordinates();
+                let (value, gradient) = along.gradient(&x).unwrap();
+                let size = gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+                // Gains are differentiated to about 1e-10 of their size, hence W₂ to 1e-10 of the
+                // data's size (2), hence log W₂ to that over W₂; both differences together 1e-9.
+                let tolerance = 1e-6 * size + 1e-9 * 2.0 / value.exp();
+                for i in [0, 1, x.len() / 2, x.len() - 2, x.len() - 1] {
+                    let at = |h: f64| {
+                        let mut moved = x.clone();
+                        moved[i] += h;
+                        along.value(&moved).unwrap()
+                    };
+                    // Fourth-order differences: error about 1e-11 of the function, over h.
+                    let h = 1e-3;
+                    let slope = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
+                    assert!(
+                        (slope - gradient[i]).abs() < tolerance,
+                        "{name}, {ending:?}, θ_{i}: {slope} and {}",
+                        gradient[i]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_value_is_the_exact_error_when_nothing_is_gathered() {
+        let schedule = parse_schedule("linear:0.05:10").unwrap();
+        let law = &laws(0.1)[0];
+        for name in ["em", "heun", "dpmpp-2m", "edm-churn"] {
+            let scheme = parse_scheme(name).unwrap();
+            let objective =
+                Objective::new(std::slice::from_ref(law), &*scheme, &*schedule, &TuneOptions::default());
+            let grid = Grid::new(Spacing::KARRAS, 12, 0.0, &*schedule).unwrap();
+            let along = Along { objective: &objective, ending: Ending::Zero, template: &grid };
+            let exact = Audit::new(law, &*schedule).errors(&*scheme, &grid, Start::Normal).unwrap().w2;
+            let value = along.value(&along.coordinates()).unwrap().exp();
+            assert!((value - exact).abs() < 1e-9 * exact, "{name}: {value} and {exact}");
+        }
+    }
+
+    #[test]
+    fn gathering_keeps_the_size_of_a_law() {
+        let spectrum = natural_image_spectrum(32, 32, 3).unwrap();
+        let means = Array1::from_shape_fn(spectrum.len(), |i| (0.1 * i as f64).sin());
+        let law = Gaussian::diagonal(means, spectrum).unwrap();
+        let columns = gathered(&law);
+        assert!(columns.law.dim() <= NODES + 1);
+        let total = |values: &Array1<f64>| (values * &columns.weight).sum();
+        assert!((columns.weight.sum() - 3072.0).abs() < 1e-9);
+        assert!((total(columns.law.values()) - law.values().sum()).abs() < 1e-9);
+        let squares = columns.law.mean().mapv(|m| m * m);
+        assert!((total(&squares) - law.mean().dot(law.mean())).abs() < 1e-9);
+    }
+}
