@@ -93,7 +93,7 @@ fn the_robust_objective_improves_what_was_not_tuned_on() {
     let on_unseen = |laws: &[Gaussian], robust| {
         let options = TuneOptions { robust, ..TuneOptions::default() };
         let tuned = tune(laws, &DpmPlusPlus2M, 10, &linear(), &options).unwrap();
-        transfer(&tuned.grid, &unseen, &DpmPlusPlus2M, 10, &linear(), &options).unwrap()
+        transfer(&tuned, &unseen, &DpmPlusPlus2M, &linear(), Start::Normal).unwrap()
     };
     let single = on_unseen(std::slice::from_ref(&law), Robust::Average);
     let average = on_unseen(&tuning, Robust::Average);

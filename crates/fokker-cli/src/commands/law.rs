@@ -48,6 +48,44 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
     Ok(Laws { data, score: score.map(|(law, _)| law), description })
 }
 
+/// The laws of every other row and of the rest, when the data law comes from rows.
+pub fn read_halves(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<Option<[Gaussian; 2]>> {
+    let Some(path) = &arguments.data else { return Ok(None) };
+    let half = |parity| {
+        let mut rows = Alternate { rows: open_rows(path)?, parity };
+        let law = law_of(&mut rows, false, monitor).with_context(|| path.display().to_string())?;
+        Ok::<_, anyhow::Error>(law.in_own_axes())
+    };
+    Ok(Some([half(0)?, half(1)?]))
+}
+
+/// Every other row of a source, from row `parity` on.
+struct Alternate {
+    rows: Rows,
+    parity: usize,
+}
+
+impl Blocks for Alternate {
+    fn dim(&self) -> usize {
+        self.rows.dim()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        self.rows.rows().map(|n| (n + 1 - self.parity) / 2)
+    }
+
+    fn next(&mut self, block: &mut Array2<f64>) -> fokker::Result<usize> {
+        let mut pairs = Array2::zeros((2 * block.nrows(), block.ncols()));
+        let count = self.rows.next(&mut pairs)?;
+        let kept = (self.parity..count).step_by(2);
+        let found = kept.len();
+        for (mut row, i) in block.rows_mut().into_iter().zip(kept) {
+            row.assign(&pairs.row(i));
+        }
+        Ok(found)
+    }
+}
+
 fn summary(law: &Gaussian) -> String {
     let total = law.values().sum() + law.mean().dot(law.mean());
     let zeros = law.values().iter().filter(|&&v| v == 0.0).count();
@@ -63,18 +101,21 @@ fn from_eigenvalues(path: &Path) -> anyhow::Result<Gaussian> {
 fn from_rows(path: &Path, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<(Gaussian, String)> {
     let mut rows = open_rows(path)?;
     let description = rows.description().to_owned();
-    let law = match rows.rows() {
-        Some(n) if n >= rows.dim() || keep_columns => from_blocks(&mut rows, monitor),
-        _ => read_all(&mut rows, monitor).and_then(|x| match x.nrows() < x.ncols() && !keep_columns {
-            true => {
-                check_memory(x.nrows(), "n × n products of the rows")?;
-                Ok(Gaussian::from_few_rows(x.view())?)
-            }
-            false => from_blocks(&mut ArrayBlocks::new(x.view()), monitor),
-        }),
-    };
-    let law = law.with_context(|| path.display().to_string())?;
+    let law = law_of(&mut rows, keep_columns, monitor).with_context(|| path.display().to_string())?;
     Ok((if keep_columns { law } else { law.in_own_axes() }, description))
+}
+
+/// By the covariance, or by the products of the rows when there are fewer of them than columns.
+fn law_of(rows: &mut dyn Blocks, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
+    if rows.rows().is_some_and(|n| n >= rows.dim() || keep_columns) {
+        return from_blocks(rows, monitor);
+    }
+    let x = read_all(rows, monitor)?;
+    if x.nrows() >= x.ncols() || keep_columns {
+        return from_blocks(&mut ArrayBlocks::new(x.view()), monitor);
+    }
+    check_memory(x.nrows(), "n × n products of the rows")?;
+    Ok(Gaussian::from_few_rows(x.view())?)
 }
 
 fn from_blocks(blocks: &mut dyn Blocks, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
@@ -95,7 +136,7 @@ fn check_memory(extent: usize, what: &str) -> anyhow::Result<()> {
 }
 
 /// All rows in memory: text files do not tell their number, and few rows are kept anyway.
-fn read_all(rows: &mut Rows, monitor: &dyn Monitor) -> anyhow::Result<Array2<f64>> {
+fn read_all(rows: &mut dyn Blocks, monitor: &dyn Monitor) -> anyhow::Result<Array2<f64>> {
     let mut block = Array2::zeros((256, rows.dim()));
     let mut all = Array2::zeros((0, rows.dim()));
     loop {

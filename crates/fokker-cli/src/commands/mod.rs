@@ -4,6 +4,7 @@ mod demo;
 mod errors;
 mod law;
 mod sampler;
+mod tune;
 
 use crate::args::{Arguments, AuditCommand, Command};
 
@@ -12,5 +13,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
     match &arguments.command {
         Command::Demo => demo::run(&arguments.global),
         Command::Audit(AuditCommand::Errors(errors)) => errors::run(errors, &arguments.global),
+        Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
     }
 }

@@ -58,7 +58,8 @@ pub(super) struct Sweep<'a> {
     pub columns: &'a Columns,
 }
 
-/// g, μ and C of (x, history): rows are components, columns eigenvalues.
+/// g, μ and C of (x, history): rows are components, columns eigenvalues. μ has no rows when all
+/// means are zero, C none when there is no noise.
 #[derive(Clone)]
 struct State {
     gain: Array2<f64>,
@@ -142,12 +143,20 @@ impl Sweep<'_> {
         }
     }
 
-    fn begin(&self, t: f64) -> State {
+    fn zeros(&self) -> State {
         let size = 1 + self.scheme.history();
-        let zeros = |rows| Array2::zeros((rows, self.columns.law.dim()));
-        let mut state = State { gain: zeros(size), mean: zeros(size), noise: zeros(size * size) };
+        let zeros = |used: bool, rows| Array2::zeros((if used { rows } else { 0 }, self.columns.law.dim()));
+        State {
+            gain: zeros(true, size),
+            mean: zeros(self.has_mean(), size),
+            noise: zeros(self.scheme.noises() > 0, size * size),
+        }
+    }
+
+    fn begin(&self, t: f64) -> State {
+        let mut state = self.zeros();
         state.gain.row_mut(0).fill(1.0);
-        if self.start == Start::Exact {
+        if self.start == Start::Exact && self.has_mean() {
             let alpha = Ou::alpha(self.schedule.clock(t));
             state.mean.row_mut(0).assign(&(self.columns.law.mean() * alpha));
         }
@@ -190,22 +199,26 @@ impl Sweep<'_> {
 
     /// W₂² and its derivatives in g, μ and C.
     fn end(&self, state: &State, start_variance: &Array1<f64>) -> (f64, State) {
-        let size = state.gain.nrows();
-        let zeros = |rows| Array2::zeros((rows, state.gain.ncols()));
-        let mut adjoint = State { gain: zeros(size), mean: zeros(size), noise: zeros(size * size) };
+        let mut adjoint = self.zeros();
         let mut total = 0.0;
         let law = &self.columns.law;
+        let (noisy, has_mean) = (self.scheme.noises() > 0, self.has_mean());
         for k in 0..law.dim() {
             let (gain, weight) = (state.gain[[0, k]], self.columns.weight[k]);
-            let deviation = (gain * gain * start_variance[k] + state.noise[[0, k]]).max(0.0).sqrt();
+            let noise = if noisy { state.noise[[0, k]] } else { 0.0 };
+            let deviation = (gain * gain * start_variance[k] + noise).max(0.0).sqrt();
             let target = law.values()[k].sqrt();
-            let shift = state.mean[[0, k]] - law.mean()[k];
+            let shift = if has_mean { state.mean[[0, k]] - law.mean()[k] } else { 0.0 };
             total += weight * (shift * shift + (deviation - target).powi(2));
             // d(√v − √λ)²/dv = 1 − √λ/√v; a deviation of exactly 0 belongs to an eigenvalue 0.
             let slope = if deviation > 0.0 { weight * (1.0 - target / deviation) } else { weight };
             adjoint.gain[[0, k]] = 2.0 * slope * gain * start_variance[k];
-            adjoint.mean[[0, k]] = 2.0 * weight * shift;
-            adjoint.noise[[0, k]] = slope;
+            if has_mean {
+                adjoint.mean[[0, k]] = 2.0 * weight * shift;
+            }
+            if noisy {
+                adjoint.noise[[0, k]] = slope;
+            }
         }
         (total, adjoint)
     }
@@ -233,15 +246,14 @@ impl Sweep<'_> {
     fn weights(&self, adjoint: &State, before: &State, probe: &StepProbe) -> Weights {
         let size = before.gain.nrows();
         let columns = before.gain.ncols();
-        let outer = |i: usize, j: usize| {
-            let mut row = &adjoint.gain.row(i) * &before.gain.row(j);
-            row += &(&adjoint.mean.row(i) * &before.mean.row(j));
-            row
-        };
         let mut on_state = Array2::zeros((size * size, columns));
         for i in 0..size {
             for j in 0..size {
-                on_state.row_mut(i * size + j).assign(&outer(i, j));
+                let row = i * size + j;
+                add_product(&mut on_state, row, adjoint.gain.row(i), before.gain.row(j));
+                if self.has_mean() {
+                    add_product(&mut on_state, row, adjoint.mean.row(i), before.mean.row(j));
+                }
             }
         }
         let mut on_noise = Array2::zeros((size * probe.noises(), columns));

@@ -24,7 +24,7 @@ mod objective;
 mod standard;
 mod transfer;
 
-pub use standard::{STOPS, Standard, best_standard};
+pub use standard::{STOPS, Standard};
 pub use transfer::{Transfer, perturbed, transfer};
 
 use super::{Audit, ErrorReport, Start};
@@ -124,7 +124,7 @@ pub fn tune(
         return Err(Error::Empty { name: "laws" });
     }
     let audits: Vec<Audit> = laws.iter().map(|law| Audit::new(law, schedule)).collect();
-    let exact = |grid: &Grid| combined(&audits, scheme, grid, options);
+    let exact = |grid: &Grid| Ok(options.robust.combine(&errors_on(&audits, scheme, grid, options.start)?));
     let standards = standard::evaluate(scheme, nfe, schedule, options.stop, &exact)?;
     let objective = Objective::new(laws, scheme, schedule, options);
 
@@ -157,19 +157,19 @@ pub fn tune(
     Ok(Tuned { evaluations: evaluations(scheme, &grid), grid, w2, report, standard })
 }
 
-/// W₂ of a grid, combined over the laws.
-fn combined(audits: &[Audit], scheme: &dyn Scheme, grid: &Grid, options: &TuneOptions) -> Result<f64> {
-    let w2 = |audit: &Audit| Ok(audit.errors(scheme, grid, options.start)?.w2);
-    let values = audits.iter().map(w2).collect::<Result<Vec<f64>>>()?;
-    let value = options.robust.combine(&values);
-    match value.is_finite() {
-        true => Ok(value),
-        false => Err(Error::Undefined {
-            what: "W₂",
-            reason: format!("{} overflows on this grid", scheme.name()),
-            remedy: "use more steps",
-        }),
-    }
+/// W₂ of a grid on each law.
+fn errors_on(audits: &[Audit], scheme: &dyn Scheme, grid: &Grid, start: Start) -> Result<Vec<f64>> {
+    audits
+        .iter()
+        .map(|audit| match audit.errors(scheme, grid, start)?.w2 {
+            w2 if w2.is_finite() => Ok(w2),
+            _ => Err(Error::Undefined {
+                what: "W₂",
+                reason: format!("{} overflows on this grid", scheme.name()),
+                remedy: "use more steps",
+            }),
+        })
+        .collect()
 }
 
 /// Starts per ending, and how many of all are minimised to the end: more have not found a better

@@ -25,28 +25,14 @@ pub struct Standard {
     pub w2: f64,
 }
 
-/// The best of the standard grids for a budget: uniform, quadratic, Karras (ρ = 7) and log-SNR,
-/// each with every stop of [`STOPS`] or with the one that is given.
-///
-/// # Errors
-/// A budget below one step, or a scheme that is defined on none of them.
-pub fn best_standard(
-    scheme: &dyn Scheme,
-    nfe: usize,
-    schedule: &dyn Schedule,
-    stop: Option<f64>,
-    w2: &dyn Fn(&Grid) -> Result<f64>,
-) -> Result<Standard> {
-    Ok(evaluate(scheme, nfe, schedule, stop, w2)?.swap_remove(0))
-}
-
-/// All standard grids on which the scheme is defined, the best first.
+/// All standard grids for a budget on which the scheme is defined, the best first: uniform,
+/// quadratic, Karras (ρ = 7) and log-SNR, each with every stop of [`STOPS`] or the one given.
 pub(super) fn evaluate(
     scheme: &dyn Scheme,
     nfe: usize,
     schedule: &dyn Schedule,
     stop: Option<f64>,
-    w2: &dyn Fn(&Grid) -> Result<f64>,
+    w2: &(dyn Fn(&Grid) -> Result<f64> + Sync),
 ) -> Result<Vec<Standard>> {
     let stops = match stop {
         Some(stop) => vec![stop],

@@ -1,22 +1,22 @@
 //! What a tuned grid gives on spectra it was not tuned on.
 
-use super::{Robust, combined, standard};
-use crate::audit::{Audit, tune::TuneOptions};
-use crate::process::{Grid, Schedule};
+use super::{Robust, Tuned, errors_on};
+use crate::audit::{Audit, Start};
+use crate::process::Schedule;
 use crate::sampling::Scheme;
 use crate::statistics::Gaussian;
 use crate::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// W₂ of a grid on laws it was not tuned on, beside the best standard grid for those laws.
+/// W₂ of a tuned grid on laws it was not tuned on, beside the standard grid it replaces.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Transfer {
     /// Average of W₂ over the laws.
     pub average: f64,
     /// Largest W₂ of the laws.
     pub worst: f64,
-    /// Average of W₂ of the standard grid that is best on average over these very laws.
+    /// Average of W₂ of the standard grid that was the best for the laws tuned on.
     pub best_standard: f64,
 }
 
@@ -44,27 +44,26 @@ pub fn perturbed(law: &Gaussian, spread: f64, seed: u64) -> Result<Gaussian> {
     Gaussian::diagonal(law.own_mean(), values)
 }
 
-/// Audits a grid on other laws, each sampled with its own exact score.
+/// Audits a tuned grid on other laws, each sampled with its own exact score.
 ///
 /// # Errors
 /// No law, or a scheme that is not defined on the grid for one of them.
 pub fn transfer(
-    grid: &Grid,
+    tuned: &Tuned,
     laws: &[Gaussian],
     scheme: &dyn Scheme,
-    nfe: usize,
     schedule: &dyn Schedule,
-    options: &TuneOptions,
+    start: Start,
 ) -> Result<Transfer> {
     if laws.is_empty() {
         return Err(Error::Empty { name: "laws" });
     }
     let audits: Vec<Audit> = laws.iter().map(|law| Audit::new(law, schedule)).collect();
-    let by = |robust| TuneOptions { robust, ..*options };
-    let average = |grid: &Grid| combined(&audits, scheme, grid, &by(Robust::Average));
+    let w2 = errors_on(&audits, scheme, &tuned.grid, start)?;
+    let standard = errors_on(&audits, scheme, &tuned.standard.grid, start)?;
     Ok(Transfer {
-        average: average(grid)?,
-        worst: combined(&audits, scheme, grid, &by(Robust::Worst))?,
-        best_standard: standard::best_standard(scheme, nfe, schedule, options.stop, &average)?.w2,
+        average: Robust::Average.combine(&w2),
+        worst: Robust::Worst.combine(&w2),
+        best_standard: Robust::Average.combine(&standard),
     })
 }
