@@ -1,8 +1,10 @@
 //! Scores ∇log p_t of the noised data, known exactly or estimated.
 
 mod gaussian;
+mod mixture;
 
 pub use gaussian::GaussianScore;
+pub use mixture::MixtureScore;
 
 use crate::Result;
 use ndarray::{ArrayView2, ArrayViewMut2};

@@ -2,6 +2,8 @@
 
 mod covariance;
 mod gaussian;
+mod mixture;
 
 pub use covariance::Covariance;
 pub use gaussian::Gaussian;
+pub use mixture::GaussianMixture;
