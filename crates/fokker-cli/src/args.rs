@@ -118,8 +118,9 @@ Examples:
 
 Standard grids: uniform, quadratic, karras, log-snr; each with stop 0, 1e-5, 1e-4, 1e-3, 0.01 and
   0.03 of the horizon, or with the stop that is given
-W2: on the law tuned on; `perturbed`: average over 16 laws whose eigenvalues are multiplied by
-  factors in [0.9, 1.1]; `half`: tuned on every other row, audited on the rest (with --data)";
+W2: on the law tuned on; perturbed: average over 16 laws whose eigenvalues are multiplied by
+  factors in [0.9, 1.1]; half: tuned on every other row, audited on the rest (with --data);
+  standard: W2 of the best standard grid";
 
 #[derive(Debug, Args)]
 pub struct TuneArguments {

@@ -5,12 +5,16 @@ use super::sampler::{GridSource, schemes};
 use crate::args::{Format, Global, StartName};
 use crate::report::number;
 use fokker::audit::Audit;
+use fokker::audit::tune::{TuneOptions, Tuned, tune};
 use fokker::problems::parse_spectrum;
 use fokker::process::{Spacing, parse_schedule};
+use fokker::sampling::DpmPlusPlus2M;
 use fokker::statistics::Gaussian;
 
 const SPECTRUM: &str = "natural:32x32x3";
 const SCHEDULE: &str = "linear:0.05:10";
+/// Score evaluations of the grid that is tuned.
+const BUDGET: usize = 10;
 
 /// Runs the command.
 pub fn run(global: &Global) -> anyhow::Result<String> {
@@ -33,13 +37,15 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n");
     }
     let size = law.values().sum().sqrt();
+    let tuned = tune(&[law], &DpmPlusPlus2M, BUDGET, &*schedule, &TuneOptions::default())?;
     Ok(format!(
         "How far do diffusion samplers land from the data?\n\
          Data: Gaussian with the spectrum of natural 32×32 colour images ({SPECTRUM}),\n\
          3072 dimensions, size √E|x|² = {size:.1}. Schedule {SCHEDULE}, grid log-snr, from N(0, I).\n\n\
-         {}\n{}",
+         {}\n{}\n{}",
         render(&cells, false, Format::Table),
-        meaning(&cells, size)
+        meaning(&cells, size),
+        advice(&tuned)
     ))
 }
 
@@ -64,5 +70,20 @@ fn meaning(cells: &[Cell], size: f64) -> String {
         number(worst.0),
         100.0 * best.0 / size,
         100.0 * worst.0 / size
+    )
+}
+
+/// The tuned grid beside the best standard one, ready to paste.
+fn advice(tuned: &Tuned) -> String {
+    let sigmas: Vec<String> = tuned.grid.sigmas().iter().map(|sigma| format!("{sigma:.5}")).collect();
+    format!(
+        "The grid matters more than the scheme: with {BUDGET} evaluations dpmpp-2m lands {} from the data on\n\
+         the best standard grid ({}) and {} on this one, tuned to the spectrum\n\
+         (fokker audit tune does it for yours):\n\
+         sigmas = [{}]\n",
+        number(tuned.standard.w2),
+        tuned.standard.spacing,
+        number(tuned.w2),
+        sigmas.join(", ")
     )
 }

@@ -235,7 +235,7 @@ fn filled(empty: TuneResult, tuned: Tuned, transfer: TransferResult) -> TuneResu
         stop: Some(tuned.grid.stop()),
         w2: Some(tuned.w2),
         w2_best_standard: Some(standard.w2),
-        standard_grid: Some(format!("{}, stop {}", standard.spacing, standard.grid.stop())),
+        standard_grid: Some(format!("{} {}", standard.spacing, stop_text(standard.grid.stop()))),
         initialisation: Some(tuned.report.initialisation),
         truncation: Some(tuned.report.truncation),
         discretisation: Some(tuned.report.discretisation),
@@ -245,6 +245,10 @@ fn filled(empty: TuneResult, tuned: Tuned, transfer: TransferResult) -> TuneResu
         grid: Some(tuned.grid),
         ..empty
     }
+}
+
+fn stop_text(stop: f64) -> String {
+    if stop == 0.0 { "0".to_owned() } else { format!("{stop:e}") }
 }
 
 /// The best scheme of each budget, over all starts.
@@ -270,20 +274,21 @@ pub fn render(results: &[TuneResult], format: Format) -> String {
     let mut header = vec!["nfe", "scheme"];
     header.extend(with_start.then_some("start"));
     let labels = header.len();
-    header.extend(["steps", "stop", "W2", "standard", "perturbed", "standard"]);
+    header.extend(["steps", "stop", "W2", "perturbed"]);
     header.extend(with_half.then_some("half"));
-    header.push("best standard grid");
+    header.extend(["standard", "its grid and stop"]);
     let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
     let mut notes = String::new();
     let rows = results.iter().map(|r| {
-        let perturbed = r.transfer.as_ref().map(|t| &t.perturbed);
-        let half = r.transfer.as_ref().and_then(|t| t.other_half.as_ref());
+        let transfer = r.transfer.as_ref();
         let mut row = vec![r.nfe.to_string(), r.scheme.clone()];
         row.extend(with_start.then(|| r.start.to_owned()));
         row.push(r.steps.map_or_else(|| "–".to_owned(), |n| n.to_string()));
-        row.extend([r.stop, r.w2, r.w2_best_standard].map(show));
-        row.extend([perturbed.map(|p| p.average), perturbed.map(|p| p.best_standard)].map(show));
-        row.extend(with_half.then(|| show(half.map(|h| h.average))));
+        row.extend([r.stop, r.w2, transfer.map(|t| t.perturbed.average)].map(show));
+        row.extend(
+            with_half.then(|| show(transfer.and_then(|t| t.other_half.as_ref()).map(|half| half.average))),
+        );
+        row.push(show(r.w2_best_standard));
         row.push(r.standard_grid.clone().unwrap_or_default());
         if let Some(reason) = &r.reason {
             notes += &format!("\n– {} at {}: {reason}\n", r.scheme, r.nfe);
