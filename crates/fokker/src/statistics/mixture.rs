@@ -1,6 +1,6 @@
 //! Mixtures of Gaussians.
 
-use super::{Covariance, Gaussian};
+use super::Gaussian;
 use crate::{Error, Result};
 use fokker_linalg::matmul;
 use ndarray::{Array1, Array2};
@@ -143,6 +143,7 @@ impl GaussianMixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::Covariance;
     use ndarray::array;
 
     #[test]

@@ -4,7 +4,7 @@
 //! minimising it:
 //!
 //! ```text
-//! minimise    log W₂(t_1, …, t_N)      over θ_i = log δ_i,  δ_i = log r_{i−1} − log r_i,  r = σ/α
+//! minimise    log W₂(t_1, …, t_N)      over θ_i = log(δ_i − δ_min),  δ_i = log r_{i−1} − log r_i,  r = σ/α
 //! endings     r_N = 0 with δ_1, …, δ_{N−1} free;   r_N > 0 free;   or the stopping time fixed (Σ δ_i fixed)
 //! gradient    of the law after N steps by the adjoint recursion; of each step's gains in its own
 //!             end points by central differences: about five sweeps, whatever N

@@ -11,6 +11,10 @@ use crate::statistics::Gaussian;
 /// Eigenvalues that a spectrum is gathered into: neighbours differ by a few per cent then, and
 /// W₂² by about the square of that.
 const NODES: usize = 256;
+/// Smallest increment of log σ/α, as a fraction of that of the log-SNR grid. Without it multi-step
+/// schemes may put two evaluations next to each other to difference them: exact for an exact
+/// score, but the noise of a network would be multiplied by hundreds.
+const SMALLEST: f64 = 0.1;
 /// Exponent of the smooth maximum that stands for the worst law: within 64^{1/16} of it for 64 laws.
 const SHARPNESS: i32 = 16;
 
@@ -47,7 +51,7 @@ impl<'a> Objective<'a> {
 
     /// The best grid found from a start; none when the scheme is not defined there.
     pub fn minimise(&self, ending: Ending, start: &Grid, iterations: usize) -> Option<Grid> {
-        let along = Along { objective: self, ending, template: start };
+        let along = Along::new(self, ending, start);
         let best = lbfgs::minimise(&along, &along.coordinates(), iterations)?;
         Grid::from_times(along.times(&best).0, self.schedule).ok()
     }
@@ -92,14 +96,26 @@ impl<'a> Objective<'a> {
     }
 }
 
-/// The objective along grids of one ending: coordinates are θ_i = log(log r_{i−1} − log r_i).
+/// The objective along grids of one ending: coordinates are θ_i = log(δ_i − smallest), with
+/// δ_i = log r_{i−1} − log r_i, so that every point is a grid.
 struct Along<'a> {
     objective: &'a Objective<'a>,
     ending: Ending,
     template: &'a Grid,
+    smallest: f64,
 }
 
-impl Along<'_> {
+impl<'a> Along<'a> {
+    fn new(objective: &'a Objective<'a>, ending: Ending, template: &'a Grid) -> Self {
+        let schedule = objective.schedule;
+        let log_ratio = |t| Ou::noise_ratio(schedule.clock(t)).ln();
+        let range = match ending {
+            Ending::Fixed => log_ratio(template.start()) - log_ratio(template.stop()),
+            _ => log_ratio(template.start()) - log_ratio(1e-3 * schedule.horizon()),
+        };
+        Along { objective, ending, template, smallest: SMALLEST * range / template.steps() as f64 }
+    }
+
     /// Increments of log σ/α that are coordinates: all but the infinite one of a step to 0.
     fn increments(&self) -> usize {
         self.template.steps() - usize::from(self.ending == Ending::Zero)
@@ -107,17 +123,20 @@ impl Along<'_> {
 
     fn coordinates(&self) -> Vec<f64> {
         let sigmas = self.template.sigmas();
-        (0..self.increments()).map(|i| (sigmas[i] / sigmas[i + 1]).ln().ln()).collect()
+        // A standard grid's own increment may be smaller than the smallest.
+        let free = |i: usize| (sigmas[i] / sigmas[i + 1]).ln() - self.smallest;
+        (0..self.increments()).map(|i| free(i).max(0.1 * self.smallest).ln()).collect()
     }
 
     /// Times, and log σ/α of those that move.
     fn times(&self, coordinates: &[f64]) -> (Vec<f64>, Vec<Option<f64>>) {
         let scale = self.scale(coordinates);
+        let smallest = self.smallest;
         let mut times = vec![self.template.start()];
         let mut positions = vec![None];
         let mut position = self.template.sigmas()[0].ln();
         for theta in coordinates {
-            position -= scale * theta.exp();
+            position -= smallest + scale * theta.exp();
             times.push(self.objective.schedule.time_at(Ou::clock_at_noise_ratio(position.exp())));
             positions.push(Some(position));
         }
@@ -135,13 +154,14 @@ impl Along<'_> {
         (times, positions)
     }
 
-    /// Factor of the increments: with a fixed stop they add up to what there is.
+    /// Factor of the free parts: with a fixed stop the increments add up to what there is.
     fn scale(&self, coordinates: &[f64]) -> f64 {
         match self.ending {
             Ending::Fixed => {
                 let sigmas = self.template.sigmas();
                 let total: f64 = coordinates.iter().map(|theta| theta.exp()).sum();
-                (sigmas[0] / sigmas[self.template.steps()]).ln() / total
+                ((sigmas[0] / sigmas[self.template.steps()]).ln() - self.smallest * coordinates.len() as f64)
+                    / total
             }
             _ => 1.0,
         }
@@ -163,7 +183,7 @@ impl Along<'_> {
             gradient[i] = -later * scale * coordinates[i].exp();
         }
         if self.ending == Ending::Fixed {
-            // Increments are δ = S e^θ/Σ e^θ: raising one lowers all in proportion.
+            // The free parts are S e^θ/Σ e^θ: raising one lowers all in proportion.
             let sum: f64 = gradient.iter().sum();
             let total: f64 = coordinates.iter().map(|theta| theta.exp()).sum();
             for (g, theta) in gradient.iter_mut().zip(coordinates) {
@@ -239,7 +259,7 @@ mod tests {
                 let objective = Objective::new(&laws(mean), &*scheme, &*schedule, &options);
                 // Enough steps that every scheme is defined, DDPM's 2Δβ < 1 included.
                 let template = Grid::new(Spacing::LogSnr, 40, stop, &*schedule).unwrap();
-                let along = Along { objective: &objective, ending, template: &template };
+                let along = Along::new(&objective, ending, &template);
                 let x = along.coordinates();
                 let (value, gradient) = along.gradient(&x).unwrap();
                 let size = gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -274,7 +294,7 @@ mod tests {
             let objective =
                 Objective::new(std::slice::from_ref(law), &*scheme, &*schedule, &TuneOptions::default());
             let grid = Grid::new(Spacing::KARRAS, 12, 0.0, &*schedule).unwrap();
-            let along = Along { objective: &objective, ending: Ending::Zero, template: &grid };
+            let along = Along::new(&objective, Ending::Zero, &grid);
             let exact = Audit::new(law, &*schedule).errors(&*scheme, &grid, Start::Normal).unwrap().w2;
             let value = along.value(&along.coordinates()).unwrap().exp();
             assert!((value - exact).abs() < 1e-9 * exact, "{name}: {value} and {exact}");
