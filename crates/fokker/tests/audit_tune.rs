@@ -20,7 +20,7 @@ fn natural() -> Gaussian {
 /// The figures of the design page, measured there on the CIFAR-10 spectrum.
 #[test]
 fn cifar10_figures_are_reached() {
-    let Some(values) = common::cifar10_eigenvalues() else { return };
+    let Some(values) = common::cifar10_spectrum() else { return };
     let law = Gaussian::from_eigenvalues(values).unwrap();
     for (name, nfe, most) in [
         ("dpmpp-2m", 10, 0.025),
