@@ -9,7 +9,7 @@ use crate::sampling::{ReverseProcess, Scheme, State, Work};
 use crate::score::GaussianScore;
 use crate::statistics::Gaussian;
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView1, Axis, Slice, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut1, Axis, Slice, Zip};
 use rayon::prelude::*;
 
 /// Eigenvalues per task: a few rows of them stay in the first-level cache over all steps.
@@ -42,7 +42,7 @@ pub(super) fn propagate(
         let columns = Slice::from(i * COLUMNS..i * COLUMNS + moments.gain.ncols());
         out.gain.slice_axis_mut(Axis(0), columns).assign(&moments.gain.row(0));
         out.offset.slice_axis_mut(Axis(0), columns).assign(&moments.offset.row(0));
-        out.variance.slice_axis_mut(Axis(0), columns).assign(&moments.variance(scheme.name())?);
+        out.variance.slice_axis_mut(Axis(0), columns).assign(&moments.noise.row(0));
     }
     Ok(out)
 }
@@ -95,7 +95,7 @@ fn visit<T: Send>(
         let mut collected = vec![observe(first, 0, &moments)];
         for (i, step) in grid.iter().enumerate() {
             probe.run(&step)?;
-            moments.advance(&probe);
+            moments.advance(&probe)?;
             collected.push(observe(first, i + 1, &moments));
         }
         Ok((moments, collected))
@@ -136,8 +136,9 @@ impl<'a> StepProbe<'a> {
     pub fn run(&mut self, step: &Step) -> Result<()> {
         let arrays = std::iter::once(&mut self.state.x).chain(&mut self.state.history);
         for (row, array) in arrays.enumerate() {
-            array.fill(0.0);
-            array.row_mut(row).fill(1.0);
+            for (i, mut values) in array.rows_mut().into_iter().enumerate() {
+                values.fill(if i == row { 1.0 } else { 0.0 });
+            }
         }
         self.scheme.step(&self.process, step, &self.noise, &mut self.state, &mut self.work)?;
         if self.has_offset {
@@ -180,84 +181,120 @@ struct Moments {
     /// Of x and each history array on the start, `[h + 1, columns]`.
     gain: Array2<f64>,
     offset: Array2<f64>,
-    /// Covariance of the noise so far, entry (i, j) in row i (h + 1) + j; no rows are used
-    /// when the scheme has no noise.
+    /// Covariance of the noise so far, entry (i, j) in row i (h + 1) + j.
     noise: Array2<f64>,
+    /// Storage of the products with A; the last holds the covariance of the step before.
+    vector: Array2<f64>,
+    product: Array2<f64>,
+    before: Array2<f64>,
 }
 
 impl Moments {
     fn new(scheme: &dyn Scheme, columns: usize) -> Self {
         let size = scheme.history() + 1;
-        let mut gain = Array2::zeros((size, columns));
+        let vector = || Array2::zeros((size, columns));
+        let matrix = || Array2::zeros((size * size, columns));
+        let mut gain = vector();
         gain.row_mut(0).fill(1.0);
-        Moments { gain, offset: Array2::zeros((size, columns)), noise: Array2::zeros((size * size, columns)) }
+        Moments {
+            gain,
+            offset: vector(),
+            noise: matrix(),
+            vector: vector(),
+            product: matrix(),
+            before: matrix(),
+        }
     }
 
     /// `gain ← A gain,  offset ← A offset + c,  noise ← A noise Aᵀ + B Bᵀ` for each column.
-    fn advance(&mut self, probe: &StepProbe) {
-        let size = self.gain.nrows();
-        self.gain = self.transformed(&self.gain, probe, size, 1);
+    fn advance(&mut self, probe: &StepProbe) -> Result<()> {
         if probe.has_offset {
-            self.offset = self.transformed(&self.offset, probe, size, 1);
-            for i in 0..size {
-                let zero = probe.output(i).row(probe.noise_row(probe.noise.len()));
-                self.offset.row_mut(i).zip_mut_with(&zero, |o, &c| *o += c);
+            multiply(probe, &self.offset, &mut self.vector);
+            let zero = probe.noise_row(probe.noise.len());
+            for (i, mut row) in self.vector.rows_mut().into_iter().enumerate() {
+                row += &probe.output(i).row(zero);
             }
+            std::mem::swap(&mut self.offset, &mut self.vector);
         }
+        if self.gain.nrows() == 1 {
+            self.advance_alone(probe);
+            return Ok(());
+        }
+        multiply(probe, &self.gain, &mut self.vector);
+        std::mem::swap(&mut self.gain, &mut self.vector);
+        if probe.noise.is_empty() { Ok(()) } else { self.advance_noise(probe) }
+    }
+
+    /// A scheme without history: A and the covariance are one number a column.
+    fn advance_alone(&mut self, probe: &StepProbe) {
+        let output = probe.output(0);
+        let (mut gain, mut noise) = (self.gain.row_mut(0), self.noise.row_mut(0));
+        let step_gain = output.row(0);
         if probe.noise.is_empty() {
+            gain *= &step_gain;
             return;
         }
-        // A C, then (A C) Aᵀ as the same map on the transposed entries, C being symmetric.
-        let left = self.transformed(&self.noise, probe, size, size);
-        let mut noise = Array2::zeros(self.noise.dim());
-        for i in 0..size {
-            for j in 0..size {
-                let mut entry = noise.row_mut(i * size + j);
-                for l in 0..size {
-                    Zip::from(&mut entry)
-                        .and(left.row(i * size + l))
-                        .and(probe.output(j).row(l))
-                        .for_each(|e, &x, &a| *e += x * a);
-                }
-                for k in (0..probe.noise.len()).map(|k| probe.noise_row(k)) {
-                    Zip::from(&mut entry)
-                        .and(probe.output(i).row(k))
-                        .and(probe.output(j).row(k))
-                        .for_each(|e, &x, &y| *e += x * y);
-                }
-            }
+        let first = output.row(probe.noise_row(0));
+        Zip::from(&mut gain).and(&mut noise).and(step_gain).and(first).for_each(|gain, noise, &a, &b| {
+            *gain *= a;
+            *noise = a * a * *noise + b * b;
+        });
+        for k in 1..probe.noise.len() {
+            Zip::from(&mut noise).and(output.row(probe.noise_row(k))).for_each(|noise, &b| *noise += b * b);
         }
-        self.noise = noise;
     }
 
-    /// `out[i, l] = Σ_j A[i, j] x[j, l]` for each column, entry (i, l) in row i · width + l.
-    fn transformed(&self, x: &Array2<f64>, probe: &StepProbe, size: usize, width: usize) -> Array2<f64> {
-        let mut out = Array2::zeros(x.dim());
-        for i in 0..size {
-            for l in 0..width {
-                let mut row = out.row_mut(i * width + l);
-                for j in 0..size {
-                    Zip::from(&mut row)
-                        .and(probe.output(i).row(j))
-                        .and(x.row(j * width + l))
-                        .for_each(|o, &a, &x| *o += a * x);
-                }
+    /// The covariance of a scheme with history: A C, then the same map on its transposed entries.
+    fn advance_noise(&mut self, probe: &StepProbe) -> Result<()> {
+        let size = self.gain.nrows();
+        multiply(probe, &self.noise, &mut self.product);
+        std::mem::swap(&mut self.noise, &mut self.before);
+        for (i, j) in (0..size).flat_map(|i| (0..size).map(move |j| (i, j))) {
+            let mut entry = self.noise.row_mut(i * size + j);
+            entry.fill(0.0);
+            for l in 0..size {
+                add_product(&mut entry, self.product.row(i * size + l), probe.output(j).row(l));
+            }
+            for k in (0..probe.noise.len()).map(|k| probe.noise_row(k)) {
+                add_product(&mut entry, probe.output(i).row(k), probe.output(j).row(k));
             }
         }
-        out
+        self.settle(probe)
     }
 
-    /// Variance of the noise in x. A sum of squares for one-step schemes; with history and noise
-    /// both, a quadratic form that rounding can leave below zero by a rounding error of its terms.
-    fn variance(&self, scheme: &str) -> Result<Array1<f64>> {
-        let diagonal = self.noise.row(0);
-        let rounding = 1e-12 * self.noise.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        match diagonal.iter().find(|&&v| v < -rounding) {
-            Some(v) => Err(Error::Numerical {
-                what: "the variance of a scheme's noise",
-                reason: format!("{scheme} gave {v:e}: its steps are not a stable linear map"),
-            }),
-            None => Ok(diagonal.mapv(|v| v.max(0.0))),
+    /// The variance of x is a quadratic form that rounding can leave below zero, by a rounding
+    /// error of its terms: such a variance is zero.
+    fn settle(&mut self, probe: &StepProbe) -> Result<()> {
+        let size = self.gain.nrows();
+        let a = probe.output(0);
+        for (column, variance) in self.noise.row_mut(0).iter_mut().enumerate().filter(|(_, v)| **v < 0.0) {
+            let pairs = (0..size).flat_map(|j| (0..size).map(move |l| (j, l)));
+            let term = |(j, l)| (a[[j, column]] * self.before[[j * size + l, column]] * a[[l, column]]).abs();
+            if -*variance > 1e-12 * pairs.map(term).sum::<f64>() {
+                return Err(Error::Numerical {
+                    what: "the variance of a scheme's noise",
+                    reason: format!("{} gave {variance:e}", probe.scheme.name()),
+                });
+            }
+            *variance = 0.0;
+        }
+        Ok(())
+    }
+}
+
+/// `out[i, l] = Σ_j A[i, j] x[j, l]` for each column, entry (i, l) in row i · width + l.
+fn multiply(probe: &StepProbe, x: &Array2<f64>, out: &mut Array2<f64>) {
+    let size = 1 + probe.state.history.len();
+    let width = x.nrows() / size;
+    for (row, mut entry) in out.rows_mut().into_iter().enumerate() {
+        let (i, l) = (row / width, row % width);
+        entry.fill(0.0);
+        for j in 0..size {
+            add_product(&mut entry, probe.output(i).row(j), x.row(j * width + l));
         }
     }
+}
+
+fn add_product(out: &mut ArrayViewMut1<f64>, x: ArrayView1<f64>, y: ArrayView1<f64>) {
+    Zip::from(out).and(x).and(y).for_each(|out, &x, &y| *out += x * y);
 }
