@@ -3,6 +3,7 @@
 //! With an affine score a step maps (x, history, noise) affinely. Fed with unit vectors, one per
 //! row, it returns its coefficients; eigenvalues are columns. What is known after some steps is
 //! the law of the state given the start: gains, offsets and the covariance of the noise so far.
+//! A scheme without noise needs no units: it is run on the particles 1 and 0 themselves.
 
 use crate::process::{Grid, Schedule, Step};
 use crate::sampling::{ReverseProcess, Scheme, State, Work};
@@ -90,17 +91,57 @@ fn visit<T: Send>(
         let exact = GaussianScore::new(&own, schedule);
         let process = ReverseProcess { schedule, score: &exact };
         let has_offset = own.mean().iter().any(|&m| m != 0.0);
-        let mut probe = StepProbe::new(scheme, process, own.dim(), has_offset);
         let mut moments = Moments::new(scheme, own.dim());
         let mut collected = vec![observe(first, 0, &moments)];
-        for (i, step) in grid.iter().enumerate() {
-            probe.run(&step)?;
-            moments.advance(&probe)?;
-            collected.push(observe(first, i + 1, &moments));
+        if scheme.noises() == 0 {
+            let mut pair = StartPair::new(scheme, process, own.dim(), has_offset);
+            for (i, step) in grid.iter().enumerate() {
+                pair.run(&step)?;
+                pair.write_to(&mut moments);
+                collected.push(observe(first, i + 1, &moments));
+            }
+        } else {
+            let mut probe = StepProbe::new(scheme, process, own.dim(), has_offset);
+            for (i, step) in grid.iter().enumerate() {
+                probe.run(&step)?;
+                moments.advance(&probe)?;
+                collected.push(observe(first, i + 1, &moments));
+            }
         }
         Ok((moments, collected))
     };
     blocks.par_iter().map(run).collect()
+}
+
+/// A scheme without noise, run on particles that start at 1 and, when the score has an offset, 0.
+struct StartPair<'a> {
+    scheme: &'a dyn Scheme,
+    process: ReverseProcess<'a>,
+    state: State,
+    work: Work,
+}
+
+impl<'a> StartPair<'a> {
+    fn new(scheme: &'a dyn Scheme, process: ReverseProcess<'a>, columns: usize, has_offset: bool) -> Self {
+        let rows = 1 + usize::from(has_offset);
+        let mut x = Array2::zeros((rows, columns));
+        x.row_mut(0).fill(1.0);
+        StartPair { scheme, process, state: State::new(x, scheme), work: Work::new(rows, columns) }
+    }
+
+    fn run(&mut self, step: &Step) -> Result<()> {
+        self.scheme.step(&self.process, step, &[], &mut self.state, &mut self.work)
+    }
+
+    fn write_to(&self, moments: &mut Moments) {
+        let x = &self.state.x;
+        let mut gain = moments.gain.row_mut(0);
+        gain.assign(&x.row(0));
+        if x.nrows() > 1 {
+            gain -= &x.row(1);
+            moments.offset.row_mut(0).assign(&x.row(1));
+        }
+    }
 }
 
 /// One step of a scheme, called on unit states and unit noises.
@@ -222,20 +263,15 @@ impl Moments {
         }
         multiply(probe, &self.gain, &mut self.vector);
         std::mem::swap(&mut self.gain, &mut self.vector);
-        if probe.noise.is_empty() { Ok(()) } else { self.advance_noise(probe) }
+        self.advance_noise(probe)
     }
 
     /// A scheme without history: A and the covariance are one number a column.
     fn advance_alone(&mut self, probe: &StepProbe) {
         let output = probe.output(0);
         let (mut gain, mut noise) = (self.gain.row_mut(0), self.noise.row_mut(0));
-        let step_gain = output.row(0);
-        if probe.noise.is_empty() {
-            gain *= &step_gain;
-            return;
-        }
         let first = output.row(probe.noise_row(0));
-        Zip::from(&mut gain).and(&mut noise).and(step_gain).and(first).for_each(|gain, noise, &a, &b| {
+        Zip::from(&mut gain).and(&mut noise).and(output.row(0)).and(first).for_each(|gain, noise, &a, &b| {
             *gain *= a;
             *noise = a * a * *noise + b * b;
         });

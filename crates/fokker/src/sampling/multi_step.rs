@@ -43,7 +43,7 @@ impl Scheme for DpmPlusPlus2M {
         work: &mut Work,
     ) -> Result<()> {
         let (from, to) = (process.schedule.clock(step.t), process.schedule.clock(step.s));
-        let (alpha, variance) = (Ou::alpha(from), Ou::variance(from));
+        let (growth, variance) = (from.exp(), Ou::variance(from)); // 1/α_t, σ_t²
         let ratio = |clock: f64| Ou::noise_ratio(clock);
         let before = step.previous.map(|previous| process.schedule.clock(previous));
         // 1/(2r) with ℓ = −log(σ/α); a step to σ = 0 has h = ∞ and no correction.
@@ -59,7 +59,7 @@ impl Scheme for DpmPlusPlus2M {
 
         process.score.score_into(step.t, state.x.view(), work.score.view_mut())?;
         Zip::from(&mut state.x).and(&work.score).and(&mut state.history[0]).for_each(|y, &s, previous| {
-            let data = (*y + variance * s) / alpha;
+            let data = growth * (*y + variance * s);
             let extrapolated = data + correction * (data - *previous);
             *y = kept * *y + gained * extrapolated;
             *previous = data;

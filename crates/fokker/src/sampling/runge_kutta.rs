@@ -41,13 +41,19 @@ impl Scheme for Heun {
         work: &mut Work,
     ) -> Result<()> {
         let h = step.length();
-        process.flow_into(step.t, state.x.view(), work.sum.view_mut())?;
-        Zip::from(&mut work.stage).and(&state.x).and(&work.sum).for_each(|p, &y, &k| *p = y + h * k);
-        process.flow_into(step.s, work.stage.view(), work.score.view_mut())?;
-        Zip::from(&mut state.x)
-            .and(&work.sum)
-            .and(&work.score)
-            .for_each(|y, &k1, &k2| *y += 0.5 * h * (k1 + k2));
+        // The two velocities β (y + s(t, y)), each formed where it is used.
+        let (rate, end_rate) = (process.schedule.rate(step.t), process.schedule.rate(step.s));
+        process.score.score_into(step.t, state.x.view(), work.sum.view_mut())?;
+        Zip::from(&mut work.stage).and(&mut work.sum).and(&state.x).for_each(|p, k1, &y| {
+            *k1 = rate * (y + *k1);
+            *p = y + h * *k1;
+        });
+        process.score.score_into(step.s, work.stage.view(), work.score.view_mut())?;
+        Zip::from(&mut state.x).and(&work.sum).and(&work.stage).and(&work.score).for_each(
+            |y, &k1, &p, &s| {
+                *y += 0.5 * h * (k1 + end_rate * (p + s));
+            },
+        );
         Ok(())
     }
 }
