@@ -1,7 +1,7 @@
 //! The exact laws against what `sample` draws.
 //!
 //! Every z-score is required to be below 5, which a normal variable exceeds once in 1.7 million;
-//! the tests of this file compute 62 of them with fixed seeds, so that an unlucky choice of seeds
+//! the tests of this file compute 75 of them with fixed seeds, so that an unlucky choice of seeds
 //! fails with probability 4e-5.
 
 #[path = "common/law.rs"]

@@ -102,3 +102,24 @@ proptest! {
         prop_assert!(all(&report).iter().all(|e| e.is_finite() && *e >= 0.0));
     }
 }
+
+/// Several blocks of eigenvalues, the last one not full: the same bits on any number of threads.
+#[test]
+fn the_thread_count_changes_no_bit() {
+    let schedule = parse_schedule("linear:0.05:10").unwrap();
+    let modes: Vec<(f64, f64)> = (1..2500).map(|i| (1.0 / f64::from(i), (i % 3).into())).collect();
+    let law = law(&modes);
+    let audit = Audit::new(&law, &*schedule);
+    let grid = Grid::new(Spacing::KARRAS, 20, 1e-3, &*schedule).unwrap();
+    for name in ["em", "dpmpp-2m", "edm-churn"] {
+        let scheme = parse_scheme(name).unwrap();
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let report = audit.errors(&*scheme, &grid, Start::Normal).unwrap();
+                (report, audit.along_time(&*scheme, &grid, Start::Normal).unwrap())
+            })
+        };
+        assert_eq!(on(1), on(3), "{name}");
+    }
+}
