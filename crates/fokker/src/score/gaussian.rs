@@ -46,8 +46,14 @@ impl<'a> GaussianScore<'a> {
         if variance == 0.0 {
             check_regular(self.law, t)?;
         }
+        let factor = |value: f64| -1.0 / (alpha * alpha * value + variance);
+        if let (1, None) = (y.nrows(), &self.own_mean) {
+            let row = Zip::from(out.row_mut(0)).and(y.row(0)).and(self.law.values());
+            row.for_each(|o, &y, &value| *o = factor(value) * y);
+            return Ok(());
+        }
         // One division an eigenvalue, however many rows.
-        let factors = self.law.values().mapv(|value| -1.0 / (alpha * alpha * value + variance));
+        let factors = self.law.values().mapv(factor);
         for (y, mut out) in y.rows().into_iter().zip(out.rows_mut()) {
             match &self.own_mean {
                 None => Zip::from(&mut out).and(&y).and(&factors).for_each(|o, &y, &f| *o = f * y),
