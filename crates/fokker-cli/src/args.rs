@@ -18,19 +18,19 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Threads to use [default: all cores]; results do not depend on it
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     pub threads: Option<NonZeroUsize>,
     /// Seed of everything random
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     pub seed: u64,
     /// No progress bars
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
     /// Print JSON for programs instead of a table for people
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub json: bool,
     /// Check the arguments and say what would be computed, but compute nothing
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub dry_run: bool,
 }
 
@@ -65,8 +65,8 @@ pub enum AuditCommand {
 
 const ERRORS_HELP: &str = "\
 Examples:
-  fokker audit errors --spectrum natural:16x16x3 --scheme em,heun,dpmpp-2m --nfe 20,50 --grid log-snr
-  fokker audit errors --spectrum natural:8x8x1 --scheme all --steps 50 --stop 1e-3 --format markdown
+  fokker audit errors --spectrum natural:16x16x3 --nfe 20,50 --grid log-snr
+  fokker audit errors --spectrum natural:8x8x1 --scheme all --format markdown
 
 Schemes: em, ei, relative-ei, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4 (flow ODE in t);
   ddim, edm-heun (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic, total churn S = 30)

@@ -66,6 +66,24 @@ fn latex_number(cell: &str) -> String {
     }
 }
 
+/// The text in lines of at most 80 columns where words allow, later lines indented by two.
+pub fn wrapped(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > 80 {
+                lines.push(std::mem::replace(&mut line, format!("  {word}")));
+            } else {
+                line += if line.is_empty() { "" } else { " " };
+                line += word;
+            }
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
+}
+
 /// Three significant digits; what is below rounding of the computation (1e-12) is 0.
 pub fn number(value: f64) -> String {
     match value.abs() {
@@ -91,6 +109,15 @@ mod tests {
         {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(wrapped("short\n  text"), "short\n  text");
+        let text = wrapped(&"seven77 ".repeat(30));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= 80));
+        assert_eq!(text.split_whitespace().count(), 30);
+        assert_eq!(wrapped(&"x".repeat(100)), "x".repeat(100));
     }
 
     #[test]

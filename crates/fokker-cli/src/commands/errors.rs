@@ -2,9 +2,9 @@
 
 use super::law::{self, Laws};
 use super::sampler::{self, GridSource};
-use crate::args::{ErrorsArguments, Global, StartName};
+use crate::args::{ErrorsArguments, Format, Global, StartName};
 use crate::progress::Progress;
-use crate::report::{Report, number};
+use crate::report::{Report, number, wrapped};
 use anyhow::bail;
 use fokker::audit::{Audit, ErrorReport, PerEigenvalue, Run};
 use fokker::process::{Grid, Schedule};
@@ -71,7 +71,8 @@ struct Sampler<'a> {
     grid_name: &'a str,
     grid: fokker::Result<Grid>,
     stop: f64,
-    steps: usize,
+    /// None when no step fits into the budget.
+    steps: Option<usize>,
     nfe: Option<usize>,
 }
 
@@ -114,9 +115,21 @@ pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<Strin
         starts: &arguments.start,
         extras: Extras { along_time: arguments.along_time, per_eigenvalue: arguments.per_eigenvalue },
     };
-    let heading = format!("{description}\nschedule: {}\n", arguments.schedule);
+    let starts: Vec<&str> = arguments.start.iter().map(|start| start.law()).collect();
+    let heading = format!(
+        "{}\nschedule: {}; from {}\n",
+        wrapped(&description),
+        arguments.schedule,
+        starts.join(" and ")
+    );
     if global.dry_run {
-        return Ok(format!("{heading}would run {} samplers\n", table.samplers().len()));
+        let samplers = table.samplers().len();
+        let plan =
+            serde_json::json!({ "data": description, "schedule": arguments.schedule, "samplers": samplers });
+        return Ok(match global.json {
+            true => serde_json::to_string_pretty(&plan)? + "\n",
+            false => format!("{heading}would run {samplers} samplers\n"),
+        });
     }
     let cells = table.cells()?;
     if global.json {
@@ -124,7 +137,7 @@ pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<Strin
     }
     let text = render(&cells, grids.len() > 1, arguments.format);
     Ok(match arguments.format {
-        crate::args::Format::Table => format!("{heading}\n{text}"),
+        Format::Table => format!("{heading}\n{text}"),
         _ => text,
     })
 }
@@ -162,7 +175,7 @@ impl Table<'_> {
         let discretised: Vec<Vec<Cell>> = samplers.par_iter().map(run).collect::<fokker::Result<_>>()?;
         let mut cells = self.limit_cells(&samplers)?;
         cells.extend(discretised.into_iter().flatten());
-        let defined = cells.iter().any(|cell| cell.steps.is_some() && cell.reason.is_none());
+        let defined = cells.iter().any(|cell| cell.grid.is_some() && cell.reason.is_none());
         match cells.iter().find_map(|cell| cell.reason.clone()) {
             Some(reason) if !defined => bail!("{reason}"),
             _ => Ok(cells),
@@ -185,18 +198,18 @@ impl Table<'_> {
                 };
                 let GridSource::Rule(spacing) = source else {
                     let GridSource::Given(grid) = source else { continue };
-                    out.push(sampler(Ok(grid.clone()), grid.stop(), grid.steps(), None));
+                    out.push(sampler(Ok(grid.clone()), grid.stop(), Some(grid.steps()), None));
                     continue;
                 };
                 for &stop in self.stops {
                     let new = |steps| Grid::new(*spacing, steps, stop, self.schedule);
                     for &steps in if self.nfe.is_empty() { self.steps } else { &[] } {
-                        out.push(sampler(new(steps), stop, steps, None));
+                        out.push(sampler(new(steps), stop, Some(steps), None));
                     }
                     for &nfe in self.nfe {
                         let steps = steps_within(nfe, scheme, stop);
                         let grid = steps.clone().and_then(new);
-                        out.push(sampler(grid, stop, steps.unwrap_or(0), Some(nfe)));
+                        out.push(sampler(grid, stop, steps.ok(), Some(nfe)));
                     }
                 }
             }
@@ -212,7 +225,7 @@ impl Table<'_> {
         let mut cells = Vec::new();
         for &start in self.starts {
             let mut cell = Cell {
-                steps: Some(sampler.steps),
+                steps: sampler.steps,
                 nfe: sampler.nfe,
                 evaluations,
                 grid: Some(sampler.grid_name.to_owned()),
@@ -221,7 +234,7 @@ impl Table<'_> {
             match (&run, &sampler.grid) {
                 (Ok(run), Ok(grid)) => {
                     self.fill(&mut cell, run, start)?;
-                    if self.extras.along_time {
+                    if self.extras.along_time && cell.reason.is_none() {
                         let along = self.audit.along_time(sampler.scheme, grid, start.into())?;
                         cell.w2_along_time = Some(along);
                     }
@@ -260,6 +273,11 @@ impl Table<'_> {
     fn fill(&self, cell: &mut Cell, run: &Run, start: StartName) -> fokker::Result<()> {
         let ErrorReport { w2, initialisation, truncation, discretisation, score } =
             self.audit.report(run, start.into())?;
+        if ![w2, initialisation, truncation, discretisation, score].iter().all(|error| error.is_finite()) {
+            let reason = "the errors are beyond the range of numbers: use more steps, or a slower schedule";
+            cell.reason = Some(reason.to_owned());
+            return Ok(());
+        }
         cell.w2 = Some(w2);
         cell.initialisation = Some(initialisation);
         cell.truncation = Some(truncation);
@@ -292,41 +310,50 @@ fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
     }
 }
 
-/// The cells as a table of at most 80 columns, reasons below it.
-pub fn render(cells: &[Cell], with_grid: bool, format: crate::args::Format) -> String {
+/// The cells as a table of at most 80 columns (unless grids have long names), reasons below it.
+///
+/// For people a start that is the same everywhere has no column: the heading names it.
+pub fn render(cells: &[Cell], with_grid: bool, format: Format) -> String {
     let with_score = cells.iter().any(|cell| cell.score.is_some_and(|score| score >= 1e-12));
+    let with_start = format != Format::Table || cells.iter().any(|cell| cell.start != cells[0].start);
     let mut header = vec!["scheme"];
     header.extend(with_grid.then_some("grid"));
     let labels = header.len();
-    header.extend(["steps", "evals", "stop", "start", "W2", "init", "trunc", "discr"]);
+    header.extend(["steps", "evals", "stop"]);
+    header.extend(with_start.then_some("start"));
+    header.extend(["W2", "init", "trunc", "discr"]);
     header.extend(with_score.then_some("score"));
-    let mut notes: Vec<String> = Vec::new();
     let rows = cells.iter().map(|cell| {
-        let count = |n: Option<usize>| n.map_or_else(|| "∞".to_owned(), |n| n.to_string());
+        // A continuous limit has no grid: as many steps as there can be.
+        let missing = if cell.grid.is_none() { "∞" } else { "–" };
+        let count = |n: Option<usize>| n.map_or_else(|| missing.to_owned(), |n| n.to_string());
+        let error = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
         let mut row = vec![cell.scheme.clone()];
         row.extend(with_grid.then(|| cell.grid.clone().unwrap_or_default()));
-        row.extend([
-            count(cell.steps),
-            count(cell.evaluations),
-            cell.stop.to_string(),
-            cell.start.to_owned(),
-        ]);
-        let errors = [cell.w2, cell.initialisation, cell.truncation, cell.discretisation];
-        row.extend(errors.map(|error| error.map_or_else(|| "–".to_owned(), number)));
-        row.extend(with_score.then(|| cell.score.map_or_else(|| "–".to_owned(), number)));
-        if let Some(reason) = &cell.reason {
-            let note =
-                format!("– {}, {} steps, stop {}: {reason}", cell.scheme, count(cell.steps), cell.stop);
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
-        }
+        row.extend([count(cell.steps), count(cell.evaluations), cell.stop.to_string()]);
+        row.extend(with_start.then(|| cell.start.to_owned()));
+        row.extend([cell.w2, cell.initialisation, cell.truncation, cell.discretisation].map(error));
+        row.extend(with_score.then(|| error(cell.score)));
         row
     });
-    let rows = rows.collect();
-    let mut text = Report { header, rows, labels }.render(format);
-    if format == crate::args::Format::Table && !notes.is_empty() {
-        text += &format!("\n{}\n", notes.join("\n"));
+    let text = Report { header, rows: rows.collect(), labels }.render(format);
+    match format {
+        Format::Table => text + &notes(cells),
+        _ => text,
     }
-    text
+}
+
+/// Why cells have no numbers: each reason once for each scheme.
+fn notes(cells: &[Cell]) -> String {
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for cell in cells {
+        if let Some(reason) = &cell.reason
+            && !seen.contains(&(&cell.scheme, reason))
+        {
+            seen.push((&cell.scheme, reason));
+        }
+    }
+    let note = |(scheme, reason): &(&str, &str)| wrapped(&format!("– {scheme}: {reason}")) + "\n";
+    let notes: String = seen.iter().map(note).collect();
+    if notes.is_empty() { notes } else { format!("\n{notes}") }
 }

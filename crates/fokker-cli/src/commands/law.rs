@@ -53,7 +53,7 @@ pub fn read_halves(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::R
     let Some(path) = &arguments.data else { return Ok(None) };
     let half = |parity| {
         let mut rows = Alternate { rows: open_rows(path)?, parity };
-        let law = law_of(&mut rows, false, monitor).with_context(|| path.display().to_string())?;
+        let law = law_of(&mut rows, false, monitor).map_err(|error| named(error, path))?;
         Ok::<_, anyhow::Error>(law.in_own_axes())
     };
     Ok(Some([half(0)?, half(1)?]))
@@ -101,8 +101,16 @@ fn from_eigenvalues(path: &Path) -> anyhow::Result<Gaussian> {
 fn from_rows(path: &Path, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<(Gaussian, String)> {
     let mut rows = open_rows(path)?;
     let description = rows.description().to_owned();
-    let law = law_of(&mut rows, keep_columns, monitor).with_context(|| path.display().to_string())?;
+    let law = law_of(&mut rows, keep_columns, monitor).map_err(|error| named(error, path))?;
     Ok((if keep_columns { law } else { law.in_own_axes() }, description))
+}
+
+/// The error with the path of its file, which what a file says of itself already starts with.
+fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(fokker::Error::Source(_)) => error,
+        _ => error.context(path.display().to_string()),
+    }
 }
 
 /// By the covariance, or by the products of the rows when there are fewer of them than columns.

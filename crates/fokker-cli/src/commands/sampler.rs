@@ -3,6 +3,7 @@
 use crate::args::StartName;
 use crate::files::read_vector;
 use anyhow::{Context, bail};
+use fokker::Error;
 use fokker::audit::Start;
 use fokker::process::{DiscreteBetas, Grid, Schedule, Spacing, parse_schedule};
 use fokker::sampling::{SCHEMES, Scheme, parse_scheme};
@@ -11,7 +12,13 @@ use std::path::Path;
 /// A schedule by its specification; `betas:FILE` holds discrete betas.
 pub fn schedule(text: &str) -> anyhow::Result<Box<dyn Schedule>> {
     let Some(path) = text.strip_prefix("betas:") else {
-        return Ok(parse_schedule(text)?);
+        return parse_schedule(text).map_err(|error| match error {
+            // Files are read here, so the library does not know of this form.
+            Error::Name { what, found, known } => {
+                Error::Name { what, found, known: known + ", betas:FILE" }.into()
+            }
+            other => anyhow::Error::from(other).context(format!("--schedule {text}")),
+        });
     };
     let betas = read_vector(Path::new(path))?.to_vec();
     Ok(Box::new(DiscreteBetas::new(&betas).with_context(|| path.to_owned())?))
@@ -74,6 +81,14 @@ impl StartName {
         match self {
             StartName::Normal => "normal",
             StartName::Exact => "exact",
+        }
+    }
+
+    /// The law it stands for, for people.
+    pub fn law(self) -> &'static str {
+        match self {
+            StartName::Normal => "N(0, I)",
+            StartName::Exact => "p_T",
         }
     }
 }
