@@ -192,7 +192,7 @@ pub struct LawArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "score_data"])]
     pub score_eigenvalues: Option<PathBuf>,
     /// Use the score estimated from these rows instead of the exact one
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["eigenvalues", "spectrum"])]
     pub score_data: Option<PathBuf>,
 }
 

@@ -70,13 +70,13 @@ fn latex_number(cell: &str) -> String {
 pub fn wrapped(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > 80 {
+        let mut words = paragraph.split(' ');
+        let mut line = words.next().unwrap_or_default().to_owned();
+        for word in words {
+            if line.chars().count() + 1 + word.chars().count() > 80 && !line.trim().is_empty() {
                 lines.push(std::mem::replace(&mut line, format!("  {word}")));
             } else {
-                line += if line.is_empty() { "" } else { " " };
-                line += word;
+                line = line + " " + word;
             }
         }
         lines.push(line);

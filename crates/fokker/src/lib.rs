@@ -1,4 +1,25 @@
 //! Diffusion models in closed form.
+//!
+//! Everything is about one equation, `dX = −∇V(X) dτ + √2 dW`, and its reversal. The crate computes
+//! exactly how far a discretised sampler lands from Gaussian data: start at [`audit`].
+//!
+//! ```text
+//! audit                          exact errors of samplers: the paper on one page
+//!   ↓
+//! sampling → score → process     reverse process and schemes; ∇log p_t; schedules and grids
+//!   ↓
+//! statistics   transport         Gaussian laws and covariances; distances between laws
+//!
+//! problems                       problems with known answers, for tests, docs and the demo
+//! ```
+//!
+//! Arrows point to what is used. Arrays are `f64`, row-major `[n, d]`, a row a particle. The crate
+//! opens no file, prints nothing and has no global state; whatever takes long hears a [`Monitor`].
+//! Symbols are in `docs/conventions.md`, the map from equations to functions and tests in
+//! `docs/equations.md`.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod blocks;
 mod error;
@@ -15,3 +36,12 @@ pub mod transport;
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
 pub use monitor::Monitor;
+
+/// The Rust blocks of the README and the contributor's guide are run as doctests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../CONTRIBUTING.md")]
+    struct Contributing;
+}
