@@ -1,0 +1,88 @@
+//! Running the built binary, and the files it is run on.
+
+#![allow(dead_code)] // each test binary uses its own part
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The binary of this build.
+pub fn fokker() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_fokker"))
+}
+
+/// What a run of the binary left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs the command line, words separated by blanks.
+pub fn run(line: &str) -> Ran {
+    run_in(Path::new("."), line)
+}
+
+/// As [`run`], in a folder.
+pub fn run_in(folder: &Path, line: &str) -> Ran {
+    ran(fokker().current_dir(folder).args(line.split_whitespace()).output().expect("the binary starts"))
+}
+
+fn ran(output: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
+    let ran = Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+    ran
+}
+
+/// Stdout of a run that must succeed in silence.
+pub fn succeed_in(folder: &Path, line: &str) -> String {
+    let ran = run_in(folder, line);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "fokker {line}");
+    ran.stdout
+}
+
+/// As [`succeed_in`], anywhere.
+pub fn succeed(line: &str) -> String {
+    succeed_in(Path::new("."), line)
+}
+
+/// The cells that a run with `--json` prints.
+pub fn cells_in(folder: &Path, line: &str) -> Vec<serde_json::Value> {
+    let text = succeed_in(folder, &format!("{line} --json"));
+    let value: serde_json::Value = serde_json::from_str(&text).expect("the output is JSON");
+    value["cells"].as_array().expect("`cells` is an array").clone()
+}
+
+/// A number of a cell.
+pub fn number(cell: &serde_json::Value, key: &str) -> f64 {
+    cell[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {cell}"))
+}
+
+/// The folder of shared data, or a message that the test is skipped.
+pub fn shared_data(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("FOKKER_DATA").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("{test}: skipped, FOKKER_DATA names no folder of data");
+    }
+    folder
+}
+
+/// A .npy file: its header's dictionary, then the bytes of the numbers.
+pub fn npy(descr: &str, shape: &str, body: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(body);
+    file
+}
+
+/// f64 numbers as little-endian bytes.
+pub fn bytes(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
