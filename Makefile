@@ -1,0 +1,39 @@
+# Everything builds in the release profile, so that the demo and the tests share one build of the
+# dependencies. `make help` lists the targets.
+
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fmt fmt-check lint docs bench
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## run the main job on an embedded default
+	$(CARGO) run --release -- demo
+
+# The tests come last, so that their summary closes the log.
+test: fmt-check lint docs ## check the formatting, lints and documentation, then run all tests
+	$(CARGO) test --release --workspace
+
+fmt: ## format the sources
+	$(CARGO) fmt --all
+
+fmt-check: ## fail when `make fmt` would change something
+	@$(call needs,fmt,rustfmt)
+	$(CARGO) fmt --all --check
+
+lint: ## clippy on everything, warnings denied
+	@$(call needs,clippy,clippy)
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+
+docs: ## build the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --workspace --no-deps
+
+bench: ## run the benchmarks
+	$(CARGO) bench --workspace
+
+# $(call needs,SUBCOMMAND,COMPONENT): says what is missing and how to get it.
+needs = $(CARGO) $(1) --version >/dev/null 2>&1 || { \
+	echo "make: cargo $(1) is not installed. Get it with: rustup component add $(2)" >&2; \
+	echo "make: (or with the package of your system that holds $(2))" >&2; exit 1; }
