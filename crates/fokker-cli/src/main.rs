@@ -10,7 +10,7 @@ use clap::Parser;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Exit codes: 0 done, 1 numerical failure or interruption, 2 wrong usage or input.
+/// Exit codes: 0 done, 1 numerical failure, interruption or lost output, 2 wrong usage or input.
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     if let Some(threads) = arguments.global.threads {
@@ -34,7 +34,9 @@ fn main() -> ExitCode {
 fn print(output: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::from(error).context("the result cannot be written"))
+        }
         _ => Ok(()),
     }
 }
@@ -42,6 +44,8 @@ fn print(output: &str) -> anyhow::Result<()> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<fokker::Error>() {
         Some(error) if !error.is_input() => 1,
+        // Errors of reading are turned into text where they happen: this one is of writing.
+        None if error.downcast_ref::<std::io::Error>().is_some() => 1,
         _ => 2,
     }
 }

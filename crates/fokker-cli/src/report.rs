@@ -17,7 +17,7 @@ impl Report {
         match format {
             Format::Table => self.aligned(false),
             Format::Markdown => self.aligned(true),
-            Format::Csv => self.lines(",", "", |cell| cell.to_owned()),
+            Format::Csv => self.lines(",", "", csv_cell),
             Format::Latex => self.latex(),
         }
     }
@@ -48,7 +48,7 @@ impl Report {
     fn latex(&self) -> String {
         let columns: String =
             (0..self.header.len()).map(|i| if i < self.labels { 'l' } else { 'r' }).collect();
-        let body = self.lines(" & ", r" \\", latex_number);
+        let body = self.lines(" & ", r" \\", latex_cell);
         let (header, rows) = body.split_once('\n').unwrap_or((&body, ""));
         format!(
             "\\begin{{tabular}}{{{columns}}}\n\\hline\n{header}\n\\hline\n{rows}\\hline\n\\end{{tabular}}\n"
@@ -56,13 +56,29 @@ impl Report {
     }
 }
 
-/// `6.7e-4` as a power of ten.
-fn latex_number(cell: &str) -> String {
-    match cell.split_once('e') {
-        Some((mantissa, exponent)) if mantissa.parse::<f64>().is_ok() => {
+/// As programs read it: no number is empty, and a comma is quoted.
+fn csv_cell(cell: &str) -> String {
+    match cell {
+        "–" => String::new(),
+        "∞" => "inf".to_owned(),
+        _ if cell.contains([',', '"']) => format!("\"{}\"", cell.replace('"', "\"\"")),
+        _ => cell.to_owned(),
+    }
+}
+
+/// `6.7e-4` as a power of ten; what has a meaning of its own in LaTeX is escaped.
+fn latex_cell(cell: &str) -> String {
+    match (cell, cell.split_once('e')) {
+        ("–", _) => "--".to_owned(),
+        ("∞", _) => r"$\infty$".to_owned(),
+        (_, Some((mantissa, exponent))) if mantissa.parse::<f64>().is_ok() => {
             format!("${mantissa} \\cdot 10^{{{exponent}}}$")
         }
-        _ => cell.replace('_', r"\_"),
+        _ => cell.chars().fold(String::new(), |mut text, c| {
+            text.extend("_&%#".contains(c).then_some('\\'));
+            text.push(c);
+            text
+        }),
     }
 }
 
@@ -127,6 +143,8 @@ mod tests {
             rows: vec![vec!["em".into(), "6.7e-4".into()]],
             labels: 1,
         };
+        assert_eq!(["–", "∞", "a,\"b"].map(csv_cell), ["", "inf", "\"a,\"\"b\""]);
+        assert_eq!(["–", "∞", "a_b%"].map(latex_cell), ["--", r"$\infty$", r"a\_b\%"]);
         assert_eq!(report.render(Format::Csv), "scheme,w2\nem,6.7e-4\n");
         assert_eq!(report.render(Format::Table), "scheme      w2\nem      6.7e-4\n");
         assert!(report.render(Format::Markdown).contains("| em     | 6.7e-4 |"));

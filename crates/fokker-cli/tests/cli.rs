@@ -351,6 +351,16 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!(first, *b"{");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_one_line_and_exit_1() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = fokker().args(SMALL.split(' ')).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.starts_with("fokker: the result cannot be written"), "{stderr}");
+}
+
 #[test]
 fn data_from_text_with_exact_and_estimated_scores() {
     let files = files();
