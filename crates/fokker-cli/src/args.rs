@@ -21,7 +21,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     pub threads: Option<NonZeroUsize>,
     /// Seed of everything random
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(
+        long,
+        global = true,
+        default_value_t = 0,
+        value_name = "N",
+        help_heading = "Options of every command"
+    )]
     pub seed: u64,
     /// No progress bars
     #[arg(long, short, global = true, help_heading = "Options of every command")]
@@ -114,7 +120,7 @@ pub struct ErrorsArguments {
 const TUNE_HELP: &str = "\
 Examples:
   fokker audit tune --spectrum natural:16x16x3 --nfe 10
-  fokker audit tune --spectrum natural:8x8x1 --nfe 10 --scheme dpmpp-2m --export k-diffusion
+  fokker audit tune --spectrum natural:8x8x1 --nfe 10 --export k-diffusion
 
 Standard grids: uniform, quadratic, karras, log-snr; each with stop 0, 1e-5, 1e-4, 1e-3, 0.01 and
   0.03 of the horizon, or with the stop that is given
