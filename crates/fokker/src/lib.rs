@@ -2,6 +2,7 @@
 
 mod error;
 mod monitor;
+pub mod transport;
 
 pub use error::{Error, Result};
 pub use monitor::Monitor;
