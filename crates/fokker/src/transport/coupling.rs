@@ -37,7 +37,7 @@ pub struct Certificate {
     /// Σ γ_ij (c_ij − u_i − v_j), which is the cost less the dual value Σ a_i u_i + Σ b_j v_j,
     /// without their cancellation.
     pub gap: f64,
-    /// min over all n·m arcs of c_ij − u_i − v_j.
+    /// Lower bound, up to rounding, of c_ij − u_i − v_j over all n·m arcs.
     pub smallest_reduced_cost: f64,
 }
 

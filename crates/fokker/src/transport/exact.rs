@@ -162,9 +162,9 @@ impl Solved {
         let (supply, demand, unit) = integer_masses(source, target);
         let everything = supply.len() == ground.sources() && demand.len() == ground.targets();
         let solution = if everything {
-            solve(ground, &supply, &demand, monitor)?
+            solve(ground, &supply, &demand, GAP, monitor)?
         } else {
-            solve(&ground.subset(&source.positive, &target.positive), &supply, &demand, monitor)?
+            solve(&ground.subset(&source.positive, &target.positive), &supply, &demand, GAP, monitor)?
         };
         let (rows, columns) = (&source.positive, &target.positive);
         let flow: Vec<_> =
@@ -176,19 +176,8 @@ impl Solved {
         };
         let reduced = |i: usize, j: usize| ground.pair(i, j) - dual_source[i] - dual_target[j];
         let gap: f64 = flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)).sum();
-        let cost: f64 = flow.iter().map(|&(i, j, mass)| mass * ground.pair(i, j)).sum();
-        let direct = ground.product_noise() * source.total > GAP * cost.abs();
-        let sources: Vec<usize> = (0..ground.sources()).collect();
-        let query = Query {
-            sources: &sources,
-            dual_source: &dual_source,
-            dual_target: &dual_target,
-            keep: 1,
-            below: f64::INFINITY,
-            direct,
-        };
-        let least = cheapest_arcs(ground, &query, monitor)?;
-        let smallest_reduced_cost = least.iter().map(|row| row[0].reduced).fold(f64::INFINITY, f64::min);
+        let smallest_reduced_cost =
+            flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(solution.smallest_reduced_cost, f64::min);
         let certificate = Certificate { gap, smallest_reduced_cost };
         Ok(Solved { flow, dual_source, dual_target, certificate })
     }
@@ -236,8 +225,7 @@ fn extend(
             sources: rows,
             dual_source: &zeros,
             dual_target: duals,
-            keep: 4,
-            below: f64::INFINITY,
+            keep: 1,
             direct: true,
         };
         Ok(cheapest_arcs(ground, &query, monitor)?.iter().map(|row| row[0].reduced).collect())

@@ -154,10 +154,6 @@ impl Flow {
         }
     }
 
-    pub(crate) fn reduced_cost(&self, ground: &Ground, i: usize, j: usize) -> f64 {
-        ground.pair(i, j) - self.dual_source[i] - self.dual_target[j]
-    }
-
     fn reduced(&self, a: usize) -> f64 {
         let arc = self.arcs[a];
         arc.cost - self.dual_source[arc.source as usize] - self.dual_target[arc.target as usize]

@@ -205,18 +205,12 @@ impl Tiles<'_> {
             Tiles::Direct { points, columns, dual_target } => {
                 let v = &dual_target[start..start + width];
                 for (&i, tile) in sources.iter().zip(out.chunks_exact_mut(width)) {
-                    tile.fill(0.0);
-                    for (k, &coordinate) in row(&points.x, i).iter().enumerate() {
-                        let column = &row(columns, k)[start..start + width];
-                        for (value, other) in tile.iter_mut().zip(column) {
-                            *value += (coordinate - other) * (coordinate - other);
-                        }
+                    let column = |k: usize| &row(columns, k)[start..start + width];
+                    let (point, u) = (row(&points.x, i), dual_source[i]);
+                    match points.cost {
+                        Cost::SquaredEuclidean => differences(point, column, |c, v| c - (u + v), v, tile),
+                        Cost::Euclidean => differences(point, column, |c, v| c.sqrt() - (u + v), v, tile),
                     }
-                    if points.cost == Cost::Euclidean {
-                        tile.iter_mut().for_each(|value| *value = value.sqrt());
-                    }
-                    let u = dual_source[i];
-                    tile.iter_mut().zip(v).for_each(|(value, v)| *value = *value - u - v);
                 }
             }
             Tiles::Matrix { costs, dual_target } => {
@@ -260,6 +254,31 @@ impl Points {
             tile.iter_mut().zip(v).for_each(|(value, v)| *value = value.sqrt() - u - v);
         }
     }
+}
+
+/// Reduced costs from one point to many, whose coordinates come in columns; `reduce` takes the
+/// squared distance and v.
+fn differences<'c>(
+    point: &[f64],
+    column: impl Fn(usize) -> &'c [f64],
+    reduce: impl Fn(f64, f64) -> f64,
+    v: &[f64],
+    out: &mut [f64],
+) {
+    // The plane in one pass: it is the usual case.
+    if let [first, second] = point {
+        for (((out, a), b), v) in out.iter_mut().zip(column(0)).zip(column(1)).zip(v) {
+            *out = reduce((first - a) * (first - a) + (second - b) * (second - b), *v);
+        }
+        return;
+    }
+    out.fill(0.0);
+    for (k, coordinate) in point.iter().enumerate() {
+        for (out, other) in out.iter_mut().zip(column(k)) {
+            *out += (coordinate - other) * (coordinate - other);
+        }
+    }
+    out.iter_mut().zip(v).for_each(|(out, v)| *out = reduce(*out, *v));
 }
 
 fn row_major(points: Array2<f64>) -> Array2<f64> {

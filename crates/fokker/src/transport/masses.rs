@@ -68,9 +68,12 @@ pub(crate) fn check_balance(source: &Weights, target: &Weights) -> Result<()> {
 /// Integer masses of the positive weights, with equal sums, and the weight of one unit.
 pub(crate) fn integer_masses(source: &Weights, target: &Weights) -> (Vec<u64>, Vec<u64>, f64) {
     let (a, b) = (source.support(), target.support());
-    let (supply, demand) = uniform(&a, &b).or_else(|| commensurable(&a, &b)).unwrap_or_else(|| {
-        (rounded(&a, source.total), rounded(&b, target.total))
-    });
+    if let Some((supply, demand)) = uniform(&a, &b) {
+        let unit = a[0] / supply[0] as f64;
+        return (supply, demand, unit);
+    }
+    let (supply, demand) = commensurable(&a, &b)
+        .unwrap_or_else(|| (rounded(&a, source.total), rounded(&b, target.total)));
     let units: u64 = supply.iter().sum();
     (supply, demand, source.total / units as f64)
 }

@@ -6,8 +6,10 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows and columns of a tile: small enough to stay in the second-level cache.
-const ROWS: usize = 32;
-const COLUMNS: usize = 512;
+const ROWS: usize = 128;
+const COLUMNS: usize = 256;
+/// Values compared with a threshold at once.
+const CHUNK: usize = 16;
 
 /// An arc with its reduced cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,13 +18,12 @@ pub(crate) struct Priced {
     pub(crate) target: u32,
 }
 
-/// What to look for: at most `keep` arcs per row with reduced cost below `below`.
+/// What to look for: the `keep` cheapest arcs of some rows, by these duals.
 pub(crate) struct Query<'q> {
     pub(crate) sources: &'q [usize],
     pub(crate) dual_source: &'q [f64],
     pub(crate) dual_target: &'q [f64],
     pub(crate) keep: usize,
-    pub(crate) below: f64,
     /// Screen by direct differences rather than matrix products.
     pub(crate) direct: bool,
 }
@@ -43,7 +44,7 @@ pub(crate) fn cheapest_arcs(
                 return Err(Error::Interrupted);
             }
             let mut buffer = vec![0.0; sources.len() * COLUMNS.min(targets)];
-            let mut best = vec![Smallest::new(query.keep, query.below); sources.len()];
+            let mut best = vec![Smallest::new(query.keep); sources.len()];
             for start in (0..targets).step_by(COLUMNS) {
                 let width = COLUMNS.min(targets - start);
                 let tile = &mut buffer[..sources.len() * width];
@@ -67,19 +68,20 @@ struct Smallest {
 }
 
 impl Smallest {
-    fn new(keep: usize, below: f64) -> Self {
-        Smallest { arcs: Vec::with_capacity(keep + 1), keep, below }
+    fn new(keep: usize) -> Self {
+        Smallest { arcs: Vec::with_capacity(keep + 1), keep, below: f64::INFINITY }
     }
 
     fn offer_all(&mut self, row: &[f64], start: usize) {
-        // Nearly every value is above the threshold: test eight at once, look closer on a hit.
-        for (chunk, values) in row.chunks(8).enumerate() {
+        // Nearly every value is above the threshold: count a chunk at once, look closer on a hit.
+        for (chunk, values) in row.chunks(CHUNK).enumerate() {
             let below = self.below;
-            if values.iter().fold(false, |any, value| any | (*value < below)) {
-                for (k, &reduced) in values.iter().enumerate() {
-                    if reduced < self.below {
-                        self.insert(Priced { reduced, target: (start + 8 * chunk + k) as u32 });
-                    }
+            if values.iter().map(|value| u64::from(*value < below)).sum::<u64>() == 0 {
+                continue;
+            }
+            for (k, &reduced) in values.iter().enumerate() {
+                if reduced < self.below {
+                    self.insert(Priced { reduced, target: (start + CHUNK * chunk + k) as u32 });
                 }
             }
         }
