@@ -3,6 +3,7 @@
 use super::coupling::{Certificate, Coupling, marginal_error};
 use super::frame::{Frame, exponent, largest, scaled};
 use super::ground::{Cost, Ground};
+use super::merge::{merge, split};
 use super::masses::{Weights, check_balance, integer_masses};
 use super::pricing::{Query, cheapest_arcs};
 use super::solve::{GAP, solve};
@@ -75,8 +76,7 @@ impl ExactOptions<'_> {
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn exact(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost, options: &ExactOptions) -> Result<Coupling> {
-    let scaled_coupling = exact_scaled(x, y, cost, options)?;
-    scaled_coupling.unscaled()
+    exact_scaled(x, y, cost, options)?.unscaled()
 }
 
 /// Optimal coupling for a matrix of costs `[n, m]` (any finite numbers).
@@ -160,22 +160,24 @@ struct Solved {
 impl Solved {
     fn new(ground: &Ground, source: &Weights, target: &Weights, monitor: &dyn Monitor) -> Result<Self> {
         let (supply, demand, unit) = integer_masses(source, target);
-        let everything = supply.len() == ground.sources() && demand.len() == ground.targets();
-        let solution = if everything {
-            solve(ground, &supply, &demand, GAP, monitor)?
-        } else {
-            solve(&ground.subset(&source.positive, &target.positive), &supply, &demand, GAP, monitor)?
-        };
         let (rows, columns) = (&source.positive, &target.positive);
-        let flow: Vec<_> =
-            solution.flow.iter().map(|&(i, j, units)| (rows[i], columns[j], units as f64 * unit)).collect();
+        let everything = rows.len() == ground.sources() && columns.len() == ground.targets();
+        let chosen = (!everything).then(|| ground.subset(rows, columns));
+        let (sources, targets, merged) = merge(chosen.as_ref().unwrap_or(ground));
+        let places = merged.as_ref().or(chosen.as_ref()).unwrap_or(ground);
+        let solution = solve(places, &sources.mass(&supply), &targets.mass(&demand), GAP, monitor)?;
+        let flow: Vec<_> = split(&solution.flow, (&sources, &targets), &supply, &demand)
+            .into_iter()
+            .map(|(i, j, units)| (rows[i], columns[j], units as f64 * unit))
+            .collect();
+        let dual_target = targets.expand(&solution.dual_target);
         let (dual_source, dual_target) = if everything {
-            (solution.dual_source, solution.dual_target)
+            (sources.expand(&solution.dual_source), dual_target)
         } else {
-            extend(ground, columns, &solution.dual_target, monitor)?
+            extend(ground, columns, &dual_target, monitor)?
         };
         let reduced = |i: usize, j: usize| ground.pair(i, j) - dual_source[i] - dual_target[j];
-        let gap: f64 = flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)).sum();
+        let gap = sum(flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)));
         let smallest_reduced_cost =
             flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(solution.smallest_reduced_cost, f64::min);
         let certificate = Certificate { gap, smallest_reduced_cost };
@@ -196,7 +198,7 @@ impl Solved {
             source: flow.iter().map(|entry| entry.0).collect(),
             target: flow.iter().map(|entry| entry.1).collect(),
             mass: flow.iter().map(|entry| entry.2).collect(),
-            cost: flow.iter().map(|&(i, j, mass)| mass * pair(i, j)).sum(),
+            cost: sum(flow.iter().map(|&(i, j, mass)| mass * pair(i, j))),
             marginal_error: marginal_error(flow.iter().copied(), &source.values, &target.values),
             dual_source: Array1::from(self.dual_source),
             dual_target: Array1::from(self.dual_target),
@@ -233,6 +235,17 @@ fn extend(
     let u = transform(&ground.subset(&all_sources, columns), &all_sources, dual_target)?;
     let v = transform(&ground.transposed(), &all_targets, &u)?;
     Ok((u, v))
+}
+
+/// Compensated sum: many equal terms add up to their number times the term, to the last digits.
+pub(crate) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut total, mut lost) = (0.0f64, 0.0f64);
+    for value in values {
+        let next = total + value;
+        lost += if total.abs() >= value.abs() { (total - next) + value } else { (value - next) + total };
+        total = next;
+    }
+    total + lost
 }
 
 pub(crate) fn check_matrix(name: &'static str, values: &ArrayView2<f64>) -> Result<()> {

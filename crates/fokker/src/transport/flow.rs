@@ -48,6 +48,7 @@ struct Search {
     source_via: Vec<u32>,
     scanned: Vec<(u32, f64)>,
     settled: Vec<u32>,
+    ends: Vec<u32>,
     heap: BinaryHeap<Reverse<(u64, u32)>>,
 }
 
@@ -76,6 +77,7 @@ impl Flow {
                 source_via: vec![NONE; n],
                 scanned: Vec::new(),
                 settled: Vec::new(),
+                ends: Vec::new(),
                 heap: BinaryHeap::new(),
             },
         }
@@ -196,24 +198,28 @@ impl Flow {
     /// Places all remaining excess.
     ///
     /// # Errors
-    /// An interruption, or a source from which no deficit can be reached: the arcs are too few.
+    /// An interruption, or sources from which no deficit can be reached: the arcs are too few.
     pub(crate) fn solve(&mut self, monitor: &dyn Monitor) -> Result<()> {
         self.greedy();
         let sources = self.excess.len();
-        for i in 0..sources {
-            if i % 256 == 0 && monitor.progress("placing", i, sources).is_break() {
+        loop {
+            let left = self.excess.iter().filter(|units| **units > 0).count();
+            if left == 0 {
+                return Ok(());
+            }
+            if monitor.progress("placing", sources - left, sources).is_break() {
                 return Err(Error::Interrupted);
             }
-            while self.excess[i] > 0 {
-                if !self.augment(i) {
-                    return Err(Error::Numerical {
-                        what: "exact transport",
-                        reason: format!("no path from source {i} with {} units left", self.excess[i]),
-                    });
-                }
+            if !self.search() {
+                let reason = format!("no path from {left} sources that have mass left");
+                return Err(Error::Numerical { what: "exact transport", reason });
             }
+            self.raise();
+            for k in 0..self.search.ends.len() {
+                self.send(self.search.ends[k]);
+            }
+            self.spread();
         }
-        Ok(())
     }
 
     /// Fills arcs that are tight as they stand.
@@ -229,38 +235,83 @@ impl Flow {
         }
     }
 
-    /// One shortest augmenting path from source i (Dijkstra over targets).
-    fn augment(&mut self, i: usize) -> bool {
+    /// Shortest paths from all sources with excess at once (Dijkstra over targets), until targets
+    /// with a good part of the deficit are reached. Returns whether any was.
+    fn search(&mut self) -> bool {
         self.search.begin();
-        let Some(end) = self.shortest_path(i as u32) else { return false };
-        self.raise(end);
-        self.send(i, end);
-        true
-    }
-
-    /// The nearest target with a deficit, labels left in the search.
-    fn shortest_path(&mut self, i: u32) -> Option<u32> {
-        let mut end = self.reach(i, NONE, 0.0);
-        while end.is_none() {
-            let (j, distance) = self.search.settle()?;
+        for i in 0..self.excess.len() {
+            if self.excess[i] > 0 {
+                self.reach(i as u32, NONE, 0.0);
+            }
+        }
+        let enough = self.excess.iter().sum::<u64>().div_ceil(8);
+        let mut found = 0;
+        while found < enough {
+            let Some((j, distance)) = self.search.settle() else { break };
             if self.deficit[j as usize] > 0 {
-                return Some(j);
+                found += self.deficit[j as usize];
+                self.search.ends.push(j);
             }
             // Back along the flow into j, at no further distance.
             let mut a = self.first[j as usize];
-            while a != NONE && end.is_none() {
-                end = self.reach(self.arcs[a as usize].source, a, distance);
+            while a != NONE {
+                self.reach(self.arcs[a as usize].source, a, distance);
                 a = self.next[a as usize];
             }
         }
-        end
+        found > 0
     }
 
-    /// Labels a source and relaxes its arcs; returns a target with deficit at no further distance.
-    fn reach(&mut self, i: u32, via: u32, distance: f64) -> Option<u32> {
+    /// Sends what tight arcs can still take: breadth-first from each source with excess. Sources
+    /// that share their paths with a nearer one were left out by the forest of shortest paths.
+    fn spread(&mut self) {
+        let tolerance = self.rounding();
+        self.search.begin();
+        for i in 0..self.excess.len() {
+            if self.excess[i] == 0 || self.search.source_stamp[i] == self.search.stamp {
+                continue;
+            }
+            self.search.scanned.clear();
+            self.search.settled.clear();
+            self.search.label(i as u32, NONE);
+            let mut next = 0;
+            while next < self.search.scanned.len() && self.excess[i] > 0 {
+                let source = self.search.scanned[next].0 as usize;
+                next += 1;
+                for a in self.start[source]..self.start[source + 1] {
+                    let j = self.arcs[a].target;
+                    if self.search.target_stamp[j as usize] != self.search.stamp && self.reduced(a) <= tolerance {
+                        self.search.target_stamp[j as usize] = self.search.stamp;
+                        self.search.target_via[j as usize] = a as u32;
+                        self.search.settled.push(j);
+                        if self.deficit[j as usize] > 0 {
+                            self.send(j);
+                        }
+                        let mut b = self.first[j as usize];
+                        while b != NONE {
+                            self.search.label(self.arcs[b as usize].source, b);
+                            b = self.next[b as usize];
+                        }
+                    }
+                }
+            }
+            if self.excess[i] == 0 {
+                // Others may still pass here; of an exhausted search they need not try again.
+                for &(k, _) in &self.search.scanned {
+                    self.search.source_stamp[k as usize] = 0;
+                }
+                for &j in &self.search.settled {
+                    self.search.target_stamp[j as usize] = 0;
+                }
+            }
+        }
+    }
+
+    /// Labels a source and relaxes its arcs.
+    fn reach(&mut self, i: u32, via: u32, distance: f64) {
         let source = i as usize;
         if self.search.source_stamp[source] == self.search.stamp {
-            return None;
+            return;
         }
         self.search.source_stamp[source] = self.search.stamp;
         self.search.source_via[source] = via;
@@ -276,58 +327,55 @@ impl Flow {
                 self.search.target_stamp[j] = self.search.stamp;
                 self.search.target_distance[j] = candidate;
                 self.search.target_via[j] = a as u32;
-                if candidate == distance && self.deficit[j] > 0 {
-                    return Some(target);
-                }
                 self.search.heap.push(Reverse((candidate.to_bits(), target)));
             }
         }
-        None
     }
 
-    /// Moves the duals so that the shortest path to `end` becomes tight.
-    fn raise(&mut self, end: u32) {
-        let total = self.search.target_distance[end as usize];
+    /// Moves the duals so that all paths found become tight.
+    fn raise(&mut self) {
+        let Some(&last) = self.search.settled.last() else { return };
+        let total = self.search.target_distance[last as usize];
         for &(i, distance) in &self.search.scanned {
             self.dual_source[i as usize] += total - distance;
         }
         for &j in &self.search.settled {
-            let slack = total - self.search.target_distance[j as usize];
-            if slack > 0.0 {
-                self.dual_target[j as usize] -= slack;
-            }
+            self.dual_target[j as usize] -= total - self.search.target_distance[j as usize];
         }
     }
 
-    /// Sends as much as the path from source i to target `end` can take.
-    fn send(&mut self, i: usize, end: u32) {
-        let mut units = self.excess[i].min(self.deficit[end as usize]);
+    /// Sends as much as the path to target `end` can still take.
+    fn send(&mut self, end: u32) {
+        let mut units = self.deficit[end as usize];
         let mut j = end;
-        loop {
+        let root = loop {
             let source = self.arcs[self.search.target_via[j as usize] as usize].source as usize;
-            if source == i {
-                break;
+            let back = self.search.source_via[source];
+            if back == NONE {
+                break source;
             }
-            let back = self.search.source_via[source] as usize;
-            units = units.min(self.mass[back]);
-            j = self.arcs[back].target;
+            units = units.min(self.mass[back as usize]);
+            j = self.arcs[back as usize].target;
+        };
+        units = units.min(self.excess[root]);
+        if units == 0 {
+            return;
         }
-        self.excess[i] -= units;
+        self.excess[root] -= units;
         self.deficit[end as usize] -= units;
         let mut j = end;
         loop {
             let forward = self.search.target_via[j as usize] as usize;
             self.push(forward, units);
-            let source = self.arcs[forward].source as usize;
-            if source == i {
-                break;
+            let back = self.search.source_via[self.arcs[forward].source as usize];
+            if back == NONE {
+                return;
             }
-            let back = self.search.source_via[source] as usize;
-            self.mass[back] -= units;
-            if self.mass[back] == 0 {
-                self.unlink(back as u32);
+            self.mass[back as usize] -= units;
+            if self.mass[back as usize] == 0 {
+                self.unlink(back);
             }
-            j = self.arcs[back].target;
+            j = self.arcs[back as usize].target;
         }
     }
 }
@@ -344,6 +392,16 @@ impl Search {
         self.heap.clear();
         self.scanned.clear();
         self.settled.clear();
+        self.ends.clear();
+    }
+
+    /// Labels a source once.
+    fn label(&mut self, i: u32, via: u32) {
+        if self.source_stamp[i as usize] != self.stamp {
+            self.source_stamp[i as usize] = self.stamp;
+            self.source_via[i as usize] = via;
+            self.scanned.push((i, 0.0));
+        }
     }
 
     /// Settles the nearest open target.

@@ -59,7 +59,7 @@ impl<'a> Ground<'a> {
     }
 
     /// The same costs between chosen sources and targets.
-    pub(crate) fn subset(&self, sources: &[usize], targets: &[usize]) -> Ground<'static> {
+    pub(crate) fn subset<'s>(&self, sources: &[usize], targets: &[usize]) -> Ground<'s> {
         match self {
             Ground::Points(Points { cost, x, y, .. }) => {
                 Ground::Points(Points::new(*cost, x.select(Axis(0), sources), y.select(Axis(0), targets)))

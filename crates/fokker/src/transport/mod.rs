@@ -6,6 +6,7 @@ mod flow;
 mod frame;
 mod ground;
 mod masses;
+mod merge;
 mod pricing;
 mod solve;
 
