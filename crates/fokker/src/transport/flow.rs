@@ -12,6 +12,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 const NONE: u32 = u32::MAX;
+/// Marks targets without deficit in the order of the heap; indices are smaller.
+const FULL: u32 = 1 << 31;
 
 /// A flow with its dual potentials.
 pub(crate) struct Flow {
@@ -27,6 +29,8 @@ pub(crate) struct Flow {
     pub(crate) dual_target: Vec<f64>,
     excess: Vec<u64>,
     deficit: Vec<u64>,
+    /// Every source has one unit.
+    single: bool,
     search: Search,
 }
 
@@ -67,6 +71,7 @@ impl Flow {
             dual_target,
             excess: supply.to_vec(),
             deficit: demand.to_vec(),
+            single: supply.iter().all(|&units| units == 1),
             search: Search {
                 stamp: 0,
                 target_stamp: vec![0; m],
@@ -197,29 +202,36 @@ impl Flow {
 
     /// Places all remaining excess.
     ///
+    /// Of sources of one unit each search serves one and ends at the first deficit: it stays
+    /// small. Larger masses are sent in pieces, so all sources search at once and each search
+    /// serves as many as it can.
+    ///
     /// # Errors
     /// An interruption, or sources from which no deficit can be reached: the arcs are too few.
     pub(crate) fn solve(&mut self, monitor: &dyn Monitor) -> Result<()> {
         self.greedy();
         let sources = self.excess.len();
-        loop {
-            let left = self.excess.iter().filter(|units| **units > 0).count();
+        let mut next = 0;
+        while next < sources {
+            let roots = if self.single { next..next + 1 } else { 0..sources };
+            let left: u64 = self.excess[roots.clone()].iter().sum();
             if left == 0 {
-                return Ok(());
+                next = roots.end;
+                continue;
             }
-            if monitor.progress("placing", sources - left, sources).is_break() {
+            if (!self.single || next % 256 == 0) && monitor.progress("placing", next, sources).is_break() {
                 return Err(Error::Interrupted);
             }
-            if !self.search() {
-                let reason = format!("no path from {left} sources that have mass left");
+            if !self.search(roots, left.div_ceil(8)) {
+                let reason = format!("no path from sources that have {left} units left");
                 return Err(Error::Numerical { what: "exact transport", reason });
             }
             self.raise();
             for k in 0..self.search.ends.len() {
                 self.send(self.search.ends[k]);
             }
-            self.spread();
         }
+        Ok(())
     }
 
     /// Fills arcs that are tight as they stand.
@@ -235,16 +247,15 @@ impl Flow {
         }
     }
 
-    /// Shortest paths from all sources with excess at once (Dijkstra over targets), until targets
-    /// with a good part of the deficit are reached. Returns whether any was.
-    fn search(&mut self) -> bool {
+    /// Shortest paths from all roots with excess at once (Dijkstra over targets), until targets
+    /// that lack `enough` are reached. Returns whether any was.
+    fn search(&mut self, roots: std::ops::Range<usize>, enough: u64) -> bool {
         self.search.begin();
-        for i in 0..self.excess.len() {
+        for i in roots {
             if self.excess[i] > 0 {
                 self.reach(i as u32, NONE, 0.0);
             }
         }
-        let enough = self.excess.iter().sum::<u64>().div_ceil(8);
         let mut found = 0;
         while found < enough {
             let Some((j, distance)) = self.search.settle() else { break };
@@ -260,51 +271,6 @@ impl Flow {
             }
         }
         found > 0
-    }
-
-    /// Sends what tight arcs can still take: breadth-first from each source with excess. Sources
-    /// that share their paths with a nearer one were left out by the forest of shortest paths.
-    fn spread(&mut self) {
-        let tolerance = self.rounding();
-        self.search.begin();
-        for i in 0..self.excess.len() {
-            if self.excess[i] == 0 || self.search.source_stamp[i] == self.search.stamp {
-                continue;
-            }
-            self.search.scanned.clear();
-            self.search.settled.clear();
-            self.search.label(i as u32, NONE);
-            let mut next = 0;
-            while next < self.search.scanned.len() && self.excess[i] > 0 {
-                let source = self.search.scanned[next].0 as usize;
-                next += 1;
-                for a in self.start[source]..self.start[source + 1] {
-                    let j = self.arcs[a].target;
-                    if self.search.target_stamp[j as usize] != self.search.stamp && self.reduced(a) <= tolerance {
-                        self.search.target_stamp[j as usize] = self.search.stamp;
-                        self.search.target_via[j as usize] = a as u32;
-                        self.search.settled.push(j);
-                        if self.deficit[j as usize] > 0 {
-                            self.send(j);
-                        }
-                        let mut b = self.first[j as usize];
-                        while b != NONE {
-                            self.search.label(self.arcs[b as usize].source, b);
-                            b = self.next[b as usize];
-                        }
-                    }
-                }
-            }
-            if self.excess[i] == 0 {
-                // Others may still pass here; of an exhausted search they need not try again.
-                for &(k, _) in &self.search.scanned {
-                    self.search.source_stamp[k as usize] = 0;
-                }
-                for &j in &self.search.settled {
-                    self.search.target_stamp[j as usize] = 0;
-                }
-            }
-        }
     }
 
     /// Labels a source and relaxes its arcs.
@@ -327,7 +293,9 @@ impl Flow {
                 self.search.target_stamp[j] = self.search.stamp;
                 self.search.target_distance[j] = candidate;
                 self.search.target_via[j] = a as u32;
-                self.search.heap.push(Reverse((candidate.to_bits(), target)));
+                // Of equally near targets those with a deficit come first.
+                let full = if self.deficit[j] > 0 { 0 } else { FULL };
+                self.search.heap.push(Reverse((candidate.to_bits(), full | target)));
             }
         }
     }
@@ -395,18 +363,10 @@ impl Search {
         self.ends.clear();
     }
 
-    /// Labels a source once.
-    fn label(&mut self, i: u32, via: u32) {
-        if self.source_stamp[i as usize] != self.stamp {
-            self.source_stamp[i as usize] = self.stamp;
-            self.source_via[i as usize] = via;
-            self.scanned.push((i, 0.0));
-        }
-    }
-
     /// Settles the nearest open target.
     fn settle(&mut self) -> Option<(u32, f64)> {
-        while let Some(Reverse((bits, j))) = self.heap.pop() {
+        while let Some(Reverse((bits, key))) = self.heap.pop() {
+            let j = key & !FULL;
             if self.target_done[j as usize] != self.stamp {
                 self.target_done[j as usize] = self.stamp;
                 self.settled.push(j);
