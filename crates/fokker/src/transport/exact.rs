@@ -36,7 +36,7 @@ impl ExactOptions<'_> {
         self.weights(n, m).map(|_| ())
     }
 
-    fn weights(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
+    pub(crate) fn weights(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
         let source = Weights::new("source_weights", self.source_weights, n)?;
         let target = Weights::new("target_weights", self.target_weights, m)?;
         check_balance(&source, &target)?;
@@ -76,7 +76,8 @@ impl ExactOptions<'_> {
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn exact(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost, options: &ExactOptions) -> Result<Coupling> {
-    exact_scaled(x, y, cost, options)?.unscaled()
+    let solved = exact_scaled(x, y, cost, options)?;
+    solved.coupling.unscaled(solved.exponent)
 }
 
 /// Optimal coupling for a matrix of costs `[n, m]` (any finite numbers).
@@ -102,32 +103,34 @@ pub fn exact_matrix(costs: ArrayView2<f64>, options: &ExactOptions) -> Result<Co
     let scaled_costs = costs.mapv(|value| scaled(value, -outer));
     let ground = Ground::Matrix(CowArray::from(scaled_costs));
     let solved = Solved::new(&ground, &source, &target, options.monitor)?;
-    let coupling = solved.coupling(&source, &target, |i, j| ground.pair(i, j), |value| value);
-    ScaledCoupling { coupling, exponent: outer }.unscaled()
+    let weights = (source.values.as_slice(), target.values.as_slice());
+    solved.assemble(weights, |i, j| ground.pair(i, j), |value| value).unscaled(outer)
 }
 
-/// A coupling whose cost, duals and certificate are to be multiplied by 2^exponent.
-pub(crate) struct ScaledCoupling {
-    pub(crate) coupling: Coupling,
-    pub(crate) exponent: i32,
-}
-
-impl ScaledCoupling {
-    fn unscaled(self) -> Result<Coupling> {
-        let ScaledCoupling { mut coupling, exponent } = self;
-        let numbers = [&mut coupling.cost, &mut coupling.certificate.gap];
-        let numbers = numbers.into_iter().chain([&mut coupling.certificate.smallest_reduced_cost]);
-        let duals = coupling.dual_source.iter_mut().chain(coupling.dual_target.iter_mut());
+impl Coupling {
+    /// Multiplies cost, duals and certificate by 2^exponent.
+    pub(crate) fn unscaled(mut self, exponent: i32) -> Result<Coupling> {
+        let numbers = [&mut self.cost, &mut self.certificate.gap];
+        let numbers = numbers.into_iter().chain([&mut self.certificate.smallest_reduced_cost]);
+        let duals = self.dual_source.iter_mut().chain(self.dual_target.iter_mut());
         numbers.chain(duals).for_each(|value| *value = scaled(*value, exponent));
-        if !coupling.cost.is_finite() {
+        if !self.cost.is_finite() {
             return Err(Error::Undefined {
                 what: "the transport cost",
                 reason: format!("it exceeds {:e}", f64::MAX),
                 remedy: "divide both clouds by a common factor, or ask for the distance",
             });
         }
-        Ok(coupling)
+        Ok(self)
     }
+}
+
+/// A coupling whose cost, duals and certificate are to be multiplied by 2^exponent.
+pub(crate) struct ScaledCoupling {
+    pub(crate) coupling: Coupling,
+    pub(crate) exponent: i32,
+    /// Total mass.
+    pub(crate) total: f64,
 }
 
 /// [`exact`] up to a power of two, so that distances neither overflow nor underflow.
@@ -141,16 +144,12 @@ pub(crate) fn exact_scaled(
     let (source, target) = options.weights(x.nrows(), y.nrows())?;
     let frame = Frame::new(x, y, cost);
     let solved = Solved::new(&frame.ground, &source, &target, options.monitor)?;
-    let pair = |i, j| frame.pair(i, j);
-    let mut coupling = solved.coupling(&source, &target, pair, |value| frame.difference(value));
-    let (u, v) = (&mut coupling.dual_source, &mut coupling.dual_target);
-    let contiguous = "an owned vector is contiguous";
-    frame.duals(u.as_slice_mut().expect(contiguous), v.as_slice_mut().expect(contiguous));
-    Ok(ScaledCoupling { coupling, exponent: frame.cost_exponent() })
+    let coupling = solved.coupling(&frame, (&source.values, &target.values));
+    Ok(ScaledCoupling { coupling, exponent: frame.cost_exponent(), total: source.total })
 }
 
 /// The solution for all points, those without mass included.
-struct Solved {
+pub(crate) struct Solved {
     flow: Vec<(usize, usize, f64)>,
     dual_source: Vec<f64>,
     dual_target: Vec<f64>,
@@ -184,22 +183,49 @@ impl Solved {
         Ok(Solved { flow, dual_source, dual_target, certificate })
     }
 
-    fn coupling(
+    /// Any flow in the frame with target duals: source duals by c-transform, and how far from
+    /// optimal that proves the flow to be at most.
+    pub(crate) fn certified(
+        ground: &Ground,
+        mut flow: Vec<(usize, usize, f64)>,
+        dual_target: &[f64],
+        monitor: &dyn Monitor,
+    ) -> Result<Self> {
+        flow.sort_unstable_by_key(|&(i, j, _)| (i, j));
+        let sources: Vec<usize> = (0..ground.sources()).collect();
+        let dual_source = transform(ground, &sources, dual_target, monitor)?;
+        let reduced = |i: usize, j: usize| ground.pair(i, j) - dual_source[i] - dual_target[j];
+        let gap = sum(flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)));
+        let smallest_reduced_cost = flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
+        let certificate = Certificate { gap, smallest_reduced_cost };
+        Ok(Solved { flow, dual_source, dual_target: dual_target.to_vec(), certificate })
+    }
+
+    /// The coupling in the scaled clouds of the frame.
+    pub(crate) fn coupling(self, frame: &Frame, weights: (&[f64], &[f64])) -> Coupling {
+        let difference = |value| frame.difference(value);
+        let mut coupling = self.assemble(weights, |i, j| frame.pair(i, j), difference);
+        let (u, v) = (&mut coupling.dual_source, &mut coupling.dual_target);
+        let contiguous = "an owned vector is contiguous";
+        frame.duals(u.as_slice_mut().expect(contiguous), v.as_slice_mut().expect(contiguous));
+        coupling
+    }
+
+    fn assemble(
         self,
-        source: &Weights,
-        target: &Weights,
+        (a, b): (&[f64], &[f64]),
         pair: impl Fn(usize, usize) -> f64,
         difference: impl Fn(f64) -> f64,
     ) -> Coupling {
         let mut flow = self.flow;
         flow.sort_unstable_by_key(|&(i, j, _)| (i, j));
         Coupling {
-            shape: (source.values.len(), target.values.len()),
+            shape: (a.len(), b.len()),
             source: flow.iter().map(|entry| entry.0).collect(),
             target: flow.iter().map(|entry| entry.1).collect(),
             mass: flow.iter().map(|entry| entry.2).collect(),
             cost: sum(flow.iter().map(|&(i, j, mass)| mass * pair(i, j))),
-            marginal_error: marginal_error(flow.iter().copied(), &source.values, &target.values),
+            marginal_error: marginal_error(flow.iter().copied(), a, b),
             dual_source: Array1::from(self.dual_source),
             dual_target: Array1::from(self.dual_target),
             certificate: Certificate {
@@ -221,20 +247,16 @@ fn extend(
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     let all_sources: Vec<usize> = (0..ground.sources()).collect();
     let all_targets: Vec<usize> = (0..ground.targets()).collect();
-    let transform = |ground: &Ground, rows: &[usize], duals: &[f64]| -> Result<Vec<f64>> {
-        let zeros = vec![0.0; rows.len()];
-        let query = Query {
-            sources: rows,
-            dual_source: &zeros,
-            dual_target: duals,
-            keep: 1,
-            direct: true,
-        };
-        Ok(cheapest_arcs(ground, &query, monitor)?.iter().map(|row| row[0].reduced).collect())
-    };
-    let u = transform(&ground.subset(&all_sources, columns), &all_sources, dual_target)?;
-    let v = transform(&ground.transposed(), &all_targets, &u)?;
+    let u = transform(&ground.subset(&all_sources, columns), &all_sources, dual_target, monitor)?;
+    let v = transform(&ground.transposed(), &all_targets, &u, monitor)?;
     Ok((u, v))
+}
+
+/// The c-transform min_j (c_ij − v_j) of some rows.
+fn transform(ground: &Ground, rows: &[usize], duals: &[f64], monitor: &dyn Monitor) -> Result<Vec<f64>> {
+    let zeros = vec![0.0; ground.sources()];
+    let query = Query { sources: rows, dual_source: &zeros, dual_target: duals, keep: 1, direct: true };
+    Ok(cheapest_arcs(ground, &query, monitor)?.iter().map(|row| row[0].reduced).collect())
 }
 
 /// Compensated sum: many equal terms add up to their number times the term, to the last digits.

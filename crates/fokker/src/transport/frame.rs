@@ -27,12 +27,22 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Separate centres where the cost allows it.
     pub(crate) fn new(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost) -> Self {
+        Self::build(x, y, cost, cost == Cost::SquaredEuclidean)
+    }
+
+    /// One centre for both clouds: the costs themselves are kept.
+    pub(crate) fn with_common_centre(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost) -> Self {
+        Self::build(x, y, cost, false)
+    }
+
+    fn build(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost, separate: bool) -> Self {
         let outer = exponent(largest(&x).max(largest(&y)));
         let x = x.mapv(|value| scaled(value, -outer));
         let y = y.mapv(|value| scaled(value, -outer));
         let (mut a, mut b) = (centre(&x), centre(&y));
-        if cost == Cost::Euclidean {
+        if !separate {
             a = (&a + &b) * 0.5;
             b = a.clone();
         }

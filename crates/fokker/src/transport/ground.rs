@@ -35,6 +35,10 @@ pub(crate) struct Points {
 }
 
 impl<'a> Ground<'a> {
+    pub(crate) fn points(cost: Cost, x: Array2<f64>, y: Array2<f64>) -> Self {
+        Ground::Points(Points::new(cost, x, y))
+    }
+
     pub(crate) fn sources(&self) -> usize {
         match self {
             Ground::Points(points) => points.x.nrows(),
