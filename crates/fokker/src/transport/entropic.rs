@@ -75,7 +75,7 @@ impl Side {
 pub(crate) fn iterate(
     ground: &Ground,
     problem: &Problem,
-    median: f64,
+    start: f64,
     options: &SinkhornOptions,
 ) -> Result<Outcome> {
     let (sources, targets): (Vec<usize>, Vec<usize>) =
@@ -87,7 +87,7 @@ pub(crate) fn iterate(
     } else {
         ((ground, &problem.source), (&transposed, &problem.target))
     };
-    let mut epsilon = median.max(problem.epsilon);
+    let mut epsilon = start.max(problem.epsilon);
     let mut potentials = (vec![0.0; first.1.weights.len()], vec![0.0; last.1.weights.len()]);
     let (mut iterations, mut here) = (0, 0);
     let total = sum(last.1.weights.iter().copied());
@@ -127,9 +127,28 @@ pub(crate) fn iterate(
         let minima = soft_minima(last.0, &potentials.0, first.1, problem.mass, epsilon);
         let damping = last.1.damping(epsilon);
         potentials.1 = minima.iter().map(|minimum| damping * minimum).collect();
+        let shift = translation(first.1, last.1, &potentials.0, &potentials.1);
+        potentials.0.iter_mut().for_each(|f| *f += shift);
+        potentials.1.iter_mut().for_each(|g| *g -= shift);
         iterations += 1;
         here += 1;
     }
+}
+
+/// The best c for potentials f + c and g − c, which give the same plan: plain iterations find the
+/// level of potentials under a strong penalty ρ only after about ρ/ε steps.
+fn translation(first: &Side, last: &Side, f: &[f64], g: &[f64]) -> f64 {
+    let Some(rho) = first.relaxation else { return 0.0 };
+    let level = |side: &Side, potentials: &[f64]| {
+        let rho = side.relaxation.unwrap_or(f64::INFINITY);
+        let least = potentials.iter().copied().fold(f64::INFINITY, f64::min);
+        let terms = side.weights.iter().zip(potentials);
+        let total = sum(terms.map(|(weight, dual)| weight * ((least - dual) / rho).exp()));
+        (total.ln(), least / rho)
+    };
+    let ((a, shift_a), (b, shift_b)) = (level(first, f), level(last, g));
+    let difference = (a - shift_a) - (b - shift_b);
+    difference * last.relaxation.map_or(rho, |other| 1.0 / (1.0 / rho + 1.0 / other))
 }
 
 /// −ε log Σ_j (w_j/M) exp((g_j − c_ij)/ε) for every row i, relative to the largest term.

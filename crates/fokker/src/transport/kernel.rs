@@ -107,17 +107,17 @@ pub fn median_distance(x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<f64> {
     check_clouds(&x, &y)?;
     let frame = Frame::new(x, y, Cost::Euclidean);
     let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
-    Ok(median_cost(&frame.ground) * unit)
+    Ok(median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j)) * unit)
 }
 
 /// Median of a fixed selection of costs.
-pub(crate) fn median_cost(ground: &Ground) -> f64 {
-    let (n, m) = (ground.sources(), ground.targets());
+pub(crate) fn median_cost(n: usize, m: usize, pair: impl Fn(usize, usize) -> f64) -> f64 {
     let mut stride = (n * m / (1 << 16)).max(1);
+    // Coprime to m, so that all targets have their turn.
     while stride > 1 && greatest_common_divisor(stride, m) > 1 {
         stride += 1;
     }
-    let mut costs: Vec<f64> = (0..n * m).step_by(stride).map(|k| ground.pair(k / m, k % m)).collect();
+    let mut costs: Vec<f64> = (0..n * m).step_by(stride).map(|k| pair(k / m, k % m)).collect();
     let middle = costs.len() / 2;
     *costs.select_nth_unstable_by(middle, f64::total_cmp).1
 }

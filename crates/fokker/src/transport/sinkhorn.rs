@@ -148,7 +148,8 @@ pub struct Entropic {
 /// As [`exact`](super::exact); strengths out of range. Masses may differ when a side is relaxed.
 ///
 /// # Source
-/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling [schmitzer2019].
+/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling [schmitzer2019]; the level of relaxed potentials is set in
+/// closed form [sejourne2022, prop. 2].
 ///
 /// ```
 /// use fokker::transport::{Cost, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
@@ -179,8 +180,8 @@ pub fn sinkhorn(
     } else {
         Frame::with_common_centre(x, y, cost)
     };
-    let median = median_cost(&frame.ground);
     let unit = frame.difference(1.0);
+    let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.pair(i, j)) / unit;
     let strength = |strength: Strength| match strength {
         Strength::Absolute(value) => scaled(value, -frame.cost_exponent()) / unit,
         Strength::Relative(value) if median > 0.0 => value * median,
@@ -193,7 +194,9 @@ pub fn sinkhorn(
         target: Side { weights: b.values, relaxation: options.target_relaxation.map(strength) },
         epsilon: strength(options.epsilon),
     };
-    let outcome = iterate(&frame.ground, &problem, median, options)?;
+    // The centred clouds may be much nearer to each other than the given ones.
+    let start = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j));
+    let outcome = iterate(&frame.ground, &problem, start, options)?;
     finish(frame, problem, outcome)
 }
 
