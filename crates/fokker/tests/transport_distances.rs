@@ -120,9 +120,8 @@ fn energy_and_kernel_distances_by_definition() {
         }
         total / (x.nrows() * y.nrows()) as f64
     };
-    let contrast = |value: &dyn Fn(f64) -> f64| {
-        2.0 * mean(&x, &y, value) - mean(&x, &x, value) - mean(&y, &y, value)
-    };
+    let contrast =
+        |value: &dyn Fn(f64) -> f64| 2.0 * mean(&x, &y, value) - mean(&x, &x, value) - mean(&y, &y, value);
     let energy = energy_distance(x.view(), y.view(), &ExactOptions::default()).unwrap();
     assert!((energy * energy - contrast(&|distance| distance)).abs() < 1e-13);
     let mmd = kernel_discrepancy(x.view(), y.view(), 0.7, &ExactOptions::default()).unwrap();
@@ -173,11 +172,8 @@ fn batches_are_random_permutations_above_the_optimum() {
 fn barycentric_projection_of_a_split_point() {
     let (x, y) = (array![[0.0], [9.0]], array![[-1.0], [3.0], [9.0]]);
     let (a, b) = (array![0.5, 0.5], array![0.25, 0.25, 0.5]);
-    let options = ExactOptions {
-        source_weights: Some(a.view()),
-        target_weights: Some(b.view()),
-        ..Default::default()
-    };
+    let options =
+        ExactOptions { source_weights: Some(a.view()), target_weights: Some(b.view()), ..Default::default() };
     let coupling = exact(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
     assert_eq!(coupling.barycentric(y.view()).unwrap(), array![[1.0], [9.0]]);
     assert!(coupling.barycentric(x.view()).is_err());
@@ -266,7 +262,8 @@ fn far_and_scaled_clouds_are_the_same_entropic_problem() {
     let grid = |cloud: Array2<f64>| cloud.mapv(|value| (value * 1024.0).round() / 1024.0);
     let (x, y) = (grid(cloud(40, 2, 16)), grid(cloud(40, 2, 17)));
     let plan = |x: &Array2<f64>, y: &Array2<f64>| {
-        let options = SinkhornOptions { epsilon: Strength::Relative(0.5), tolerance: 1e-12, ..Default::default() };
+        let options =
+            SinkhornOptions { epsilon: Strength::Relative(0.5), tolerance: 1e-12, ..Default::default() };
         sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap()
     };
     let near = plan(&x, &y);
@@ -306,11 +303,8 @@ fn a_semi_relaxed_marginal_is_exact_on_the_exact_side() {
         assert!((mass - if source_side { 2.0 } else { 1.0 }).abs() < 1e-12);
         // As a sparse coupling too, and a small tail is all that moves.
         let coupling = plan.coupling(1e-3, &()).unwrap();
-        let (kept, wanted) = if source_side {
-            (coupling.target_marginal(), &b)
-        } else {
-            (coupling.source_marginal(), &a)
-        };
+        let (kept, wanted) =
+            if source_side { (coupling.target_marginal(), &b) } else { (coupling.source_marginal(), &a) };
         assert!(deviation(&kept, wanted) < 1e-12);
         assert!(coupling.marginal_error < 4e-3 && coupling.mass.len() < 60 * 90);
     }

@@ -190,7 +190,8 @@ fn collinear_points_follow_the_order() {
     let direction = array![0.6, 0.8, 0.0];
     let mut s: Vec<f64> = (0..350).map(|_| random.random_range(-1.0..1.0)).collect();
     let mut t: Vec<f64> = (0..350).map(|_| random.random_range(-1.0f64..1.0).powi(3) + 0.5).collect();
-    let on_line = |values: &[f64]| Array2::from_shape_fn((values.len(), 3), |(i, k)| values[i] * direction[k]);
+    let on_line =
+        |values: &[f64]| Array2::from_shape_fn((values.len(), 3), |(i, k)| values[i] * direction[k]);
     let (x, y) = (on_line(&s), on_line(&t));
     let square = check(&x, &y, Cost::SquaredEuclidean).cost;
     let plain = check(&x, &y, Cost::Euclidean).cost;
@@ -249,8 +250,12 @@ fn small_displacements_are_resolved() {
         for step in [1e-2, 1e-5, 1e-7] {
             let y = x.mapv(|value| value + step * (value * value * value + 0.3 * value));
             let order: Vec<usize> = (0..400).map(|i| (i * 61) % 400).collect();
-            let coupling =
-                exact(x.view(), y.select(Axis(0), &order).view(), Cost::SquaredEuclidean, &Default::default());
+            let coupling = exact(
+                x.view(),
+                y.select(Axis(0), &order).view(),
+                Cost::SquaredEuclidean,
+                &Default::default(),
+            );
             let coupling = coupling.unwrap();
             assert!(coupling.target.iter().enumerate().all(|(i, &j)| order[j] == i), "step {step}");
             // The duals are of size `step`, and so is their rounding.
@@ -315,7 +320,9 @@ fn invalid_input_is_named() {
     let (a, b) = (array![0.5, 0.5, 0.0], array![0.25, 0.25, 0.25, 0.25]);
     assert!(exact(x.view(), y.view(), Cost::Euclidean, &options(&a, &b)).is_ok());
     assert!(fails(&x, &y, &options(&b, &b)).contains("expected 3, found 4"));
-    assert!(fails(&x, &y, &options(&array![1.0, -0.5, 0.5], &b)).contains("non-negative, found -0.5 at index 1"));
+    assert!(
+        fails(&x, &y, &options(&array![1.0, -0.5, 0.5], &b)).contains("non-negative, found -0.5 at index 1")
+    );
     assert!(fails(&x, &y, &options(&array![1.0, f64::INFINITY, 0.5], &b)).contains("index 1"));
     assert!(fails(&x, &y, &options(&array![1.0, 0.5, 0.5], &b)).contains("total mass 2"));
     assert!(fails(&x, &y, &options(&array![0.0, 0.0, 0.0], &b)).contains("positive and finite sum"));

@@ -21,7 +21,8 @@ pub(crate) struct Coarse {
 pub(crate) fn coarsen(points: &Array2<f64>, mass: &[u64], leaf: usize) -> Coarse {
     let (n, d) = points.dim();
     let mut order: Vec<usize> = (0..n).collect();
-    let mut ranges = vec![0..n];
+    let mut ranges = Vec::new();
+    ranges.push(0..n);
     let mut members = Vec::new();
     while let Some(range) = ranges.pop() {
         if range.len() <= leaf {

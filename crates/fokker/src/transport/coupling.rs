@@ -87,7 +87,11 @@ impl Coupling {
 }
 
 /// Σ |γ1 − a| + Σ |γᵀ1 − b| of entries given as (source, target, mass).
-pub(crate) fn marginal_error(entries: impl Iterator<Item = (usize, usize, f64)>, a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn marginal_error(
+    entries: impl Iterator<Item = (usize, usize, f64)>,
+    a: &[f64],
+    b: &[f64],
+) -> f64 {
     let (mut rows, mut columns) = (a.to_vec(), b.to_vec());
     for (i, j, mass) in entries {
         rows[i] -= mass;

@@ -105,14 +105,21 @@ pub(crate) fn iterate(
             let other = last.1.marginal(&potentials.1, &minima, epsilon);
             let marginal_error = error + last.1.error(&potentials.1, &other);
             let converged = marginal_error <= 2.0 * options.tolerance * total;
-            let status =
-                if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit };
+            let status = if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit };
             let ((f, source_marginal), (g, target_marginal)) = if source_last {
                 ((potentials.1, other), (potentials.0, marginal))
             } else {
                 ((potentials.0, marginal), (potentials.1, other))
             };
-            return Ok(Outcome { status, iterations, f, g, source_marginal, target_marginal, marginal_error });
+            return Ok(Outcome {
+                status,
+                iterations,
+                f,
+                g,
+                source_marginal,
+                target_marginal,
+                marginal_error,
+            });
         }
         let enough = here >= ITERATIONS_ON_THE_WAY || here > 0 && error <= ERROR_ON_THE_WAY * total;
         if !at_last && (enough || iterations + 1 >= options.max_iterations) {

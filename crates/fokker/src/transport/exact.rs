@@ -3,8 +3,8 @@
 use super::coupling::{Certificate, Coupling, marginal_error};
 use super::frame::{Frame, exponent, largest, scaled};
 use super::ground::{Cost, Ground};
-use super::merge::{merge, split};
 use super::masses::{Weights, check_balance, integer_masses};
+use super::merge::{merge, split};
 use super::pricing::{Query, cheapest_arcs};
 use super::solve::{GAP, solve};
 use crate::{Error, Monitor, Result};

@@ -219,10 +219,13 @@ impl Flow {
                 next = roots.end;
                 continue;
             }
-            if (!self.single || next % 256 == 0) && monitor.progress("placing", next, sources).is_break() {
-                return Err(Error::Interrupted);
+            if !self.single || next % 256 == 0 {
+                let done = self.excess.iter().filter(|units| **units == 0).count();
+                if monitor.progress("placing", done, sources).is_break() {
+                    return Err(Error::Interrupted);
+                }
             }
-            if !self.search(roots, left.div_ceil(8)) {
+            if !self.search(roots, left - left / 8) {
                 let reason = format!("no path from sources that have {left} units left");
                 return Err(Error::Numerical { what: "exact transport", reason });
             }

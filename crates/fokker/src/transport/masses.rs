@@ -72,8 +72,8 @@ pub(crate) fn integer_masses(source: &Weights, target: &Weights) -> (Vec<u64>, V
         let unit = a[0] / supply[0] as f64;
         return (supply, demand, unit);
     }
-    let (supply, demand) = commensurable(&a, &b)
-        .unwrap_or_else(|| (rounded(&a, source.total), rounded(&b, target.total)));
+    let (supply, demand) =
+        commensurable(&a, &b).unwrap_or_else(|| (rounded(&a, source.total), rounded(&b, target.total)));
     let units: u64 = supply.iter().sum();
     (supply, demand, source.total / units as f64)
 }

@@ -78,8 +78,7 @@ pub(crate) fn split(
 ) -> Vec<(usize, usize, u64)> {
     let (mut supply, mut demand) = (supply.to_vec(), demand.to_vec());
     // Members of a place are served one after the other: remember where each place stands.
-    let (mut next_source, mut next_target) =
-        (vec![0; sources.members.len()], vec![0; targets.members.len()]);
+    let (mut next_source, mut next_target) = (vec![0; sources.members.len()], vec![0; targets.members.len()]);
     let mut entries = Vec::with_capacity(flow.len());
     for &(a, b, units) in flow {
         let mut left = units;

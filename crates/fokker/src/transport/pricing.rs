@@ -39,22 +39,22 @@ pub(crate) fn cheapest_arcs(
     let targets = ground.targets();
     let done = AtomicUsize::new(0);
     let blocks = query.sources.par_chunks(ROWS).map(|sources| {
-            let done = done.fetch_add(sources.len(), Ordering::Relaxed);
-            if monitor.progress("pricing", done, query.sources.len()).is_break() {
-                return Err(Error::Interrupted);
+        let done = done.fetch_add(sources.len(), Ordering::Relaxed);
+        if monitor.progress("pricing", done, query.sources.len()).is_break() {
+            return Err(Error::Interrupted);
+        }
+        let mut buffer = vec![0.0; sources.len() * COLUMNS.min(targets)];
+        let mut best = vec![Smallest::new(query.keep); sources.len()];
+        for start in (0..targets).step_by(COLUMNS) {
+            let width = COLUMNS.min(targets - start);
+            let tile = &mut buffer[..sources.len() * width];
+            tiles.write(sources, query.dual_source, (start, width), tile);
+            for (row, best) in tile.chunks_exact(width).zip(&mut best) {
+                best.offer_all(row, start);
             }
-            let mut buffer = vec![0.0; sources.len() * COLUMNS.min(targets)];
-            let mut best = vec![Smallest::new(query.keep); sources.len()];
-            for start in (0..targets).step_by(COLUMNS) {
-                let width = COLUMNS.min(targets - start);
-                let tile = &mut buffer[..sources.len() * width];
-                tiles.write(sources, query.dual_source, (start, width), tile);
-                for (row, best) in tile.chunks_exact(width).zip(&mut best) {
-                    best.offer_all(row, start);
-                }
-            }
-            Ok(sources.iter().zip(best).map(|(&i, best)| best.refined(ground, query, i)).collect::<Vec<_>>())
-        });
+        }
+        Ok(sources.iter().zip(best).map(|(&i, best)| best.refined(ground, query, i)).collect::<Vec<_>>())
+    });
     let blocks: Vec<Vec<Vec<Priced>>> = blocks.collect::<Result<_>>()?;
     Ok(blocks.into_iter().flatten().collect())
 }

@@ -221,7 +221,8 @@ fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> 
     let mass = sum(outcome.source_marginal.iter().copied());
     let value = term(&problem.source, &u) + term(&problem.target, &v) - epsilon * (mass - problem.mass);
     let prune_sources = problem.source.relaxation.is_none() && problem.target.relaxation.is_some();
-    let rescale = |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
+    let rescale =
+        |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
     Ok(Entropic {
         status: outcome.status,
         iterations: outcome.iterations,
@@ -364,7 +365,12 @@ pub fn sinkhorn_divergence(
     let between = sinkhorn(x, y, cost, options)?;
     let fixed = SinkhornOptions { epsilon: Strength::Absolute(between.epsilon), ..*options };
     let own = |cloud, weights| {
-        sinkhorn(cloud, cloud, cost, &SinkhornOptions { source_weights: weights, target_weights: weights, ..fixed })
+        sinkhorn(
+            cloud,
+            cloud,
+            cost,
+            &SinkhornOptions { source_weights: weights, target_weights: weights, ..fixed },
+        )
     };
     let (within_x, within_y) = (own(x, options.source_weights)?, own(y, options.target_weights)?);
     let all = [&between, &within_x, &within_y];

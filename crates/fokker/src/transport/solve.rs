@@ -30,11 +30,14 @@ pub(crate) struct Solution {
     pub(crate) smallest_reduced_cost: f64,
 }
 
+/// (source, target) pairs.
+type Arcs = Vec<(u32, u32)>;
+
 /// Duals and arcs to start from.
 struct Start {
     dual_source: Vec<f64>,
     dual_target: Vec<f64>,
-    arcs: Vec<(u32, u32)>,
+    arcs: Arcs,
     /// Row i is known to be feasible, on the arcs that are not listed, for every u_i up to
     /// `proven[i]`: target duals only fall, so after a pricing only those rows have to be priced
     /// again whose own dual rose further.
@@ -97,7 +100,12 @@ pub(crate) fn solve(
             // are the tightest.
             let smallest_reduced_cost = flow.support().map(|(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
             let dual_target = flow.dual_target.clone();
-            return Ok(Solution { flow: flow.support().collect(), dual_source: lowered, dual_target, smallest_reduced_cost });
+            return Ok(Solution {
+                flow: flow.support().collect(),
+                dual_source: lowered,
+                dual_target,
+                smallest_reduced_cost,
+            });
         }
         flow.add(ground, listed(&raised, &found).collect());
     }
@@ -142,13 +150,7 @@ fn nearest(
 ) -> Result<Vec<Vec<Priced>>> {
     let sources: Vec<usize> = (0..ground.sources()).collect();
     let zeros = vec![0.0; sources.len()];
-    let query = Query {
-        sources: &sources,
-        dual_source: &zeros,
-        dual_target,
-        keep,
-        direct: false,
-    };
+    let query = Query { sources: &sources, dual_source: &zeros, dual_target, keep, direct: false };
     cheapest_arcs(ground, &query, monitor)
 }
 
@@ -158,7 +160,7 @@ fn from_cells(
     supply: &[u64],
     demand: &[u64],
     monitor: &dyn Monitor,
-) -> Result<(Vec<f64>, Vec<(u32, u32)>)> {
+) -> Result<(Vec<f64>, Arcs)> {
     let leaf = |cloud: usize| if cloud > SMALL { LEAF } else { 1 };
     let sources = coarsen(&points.x, supply, leaf(supply.len()));
     let targets = coarsen(&points.y, demand, leaf(demand.len()));
@@ -201,7 +203,7 @@ fn choose(size: usize, len: usize, stream: u64) -> Vec<usize> {
 }
 
 /// The north-west corner rule: arcs of some feasible flow.
-fn staircase(supply: &[u64], demand: &[u64]) -> Vec<(u32, u32)> {
+fn staircase(supply: &[u64], demand: &[u64]) -> Arcs {
     let mut arcs = Vec::with_capacity(supply.len() + demand.len());
     let (mut i, mut j) = (0, 0);
     let (mut left, mut open) = (supply[0], demand[0]);
