@@ -55,7 +55,7 @@ impl BatchOptions<'_> {
 /// As [`exact`](super::exact); different numbers of rows; a batch of no points.
 ///
 /// # Source
-/// [fatras2021].
+/// \[fatras2021\].
 ///
 /// ```
 /// use fokker::transport::{BatchOptions, Cost, exact_in_batches};

@@ -64,7 +64,7 @@ impl ExactOptions<'_> {
 ///
 /// # Source
 /// [peyre2019, §2.3, §2.5 and eq. 2.20]; successive shortest paths [ahuja1993, §9.7]; coarse to
-/// fine [merigot2011].
+/// fine \[merigot2011\].
 ///
 /// ```
 /// use fokker::transport::{Cost, ExactOptions, exact};

@@ -148,7 +148,7 @@ pub struct Entropic {
 /// As [`exact`](super::exact); strengths out of range. Masses may differ when a side is relaxed.
 ///
 /// # Source
-/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling [schmitzer2019]; the level of relaxed potentials is set in
+/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
 /// closed form [sejourne2022, prop. 2].
 ///
 /// ```
