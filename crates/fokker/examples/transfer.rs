@@ -22,8 +22,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let schedule = Linear::new(0.05, 10.0, 1.0)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "mean W2 of {REPEATS} pairs of {PARTICLES} particles")?;
-    writeln!(out, "{:<34} {:>6} {:>8} {:>8} {:>8} {:>8}", "mixture, scheme", "nfe", "floor", "tuned", "karras", "log-snr")?;
-    for (count, dim, spread) in [(4, 2, 0.5), (4, 2, 3.0), (8, 2, 10.0), (4, 8, 0.5), (8, 8, 3.0), (8, 8, 10.0)] {
+    writeln!(
+        out,
+        "{:<34} {:>6} {:>8} {:>8} {:>8} {:>8}",
+        "mixture, scheme", "nfe", "floor", "tuned", "karras", "log-snr"
+    )?;
+    for (count, dim, spread) in
+        [(4, 2, 0.5), (4, 2, 3.0), (8, 2, 10.0), (4, 8, 0.5), (8, 8, 3.0), (8, 8, 10.0)]
+    {
         let mixture = GaussianMixture::random(count, dim, spread, 1)?;
         let law = mixture.moments()?.in_own_axes();
         let data = |seed: u64| mixture.sample(PARTICLES, 1000 + seed);
@@ -33,7 +39,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let tuned = tune(std::slice::from_ref(&law), &*scheme, nfe, &schedule, &TuneOptions::default())?;
             let steps = steps_within(nfe, &*scheme, 0.0)?;
             let standard = |spacing| Grid::new(spacing, steps, 0.0, &schedule);
-            let w2 = |grid: &Grid| mean(|seed| distance(&drawn(&mixture, &schedule, &*scheme, grid, seed)?, &data(2 * seed)));
+            let w2 = |grid: &Grid| {
+                mean(|seed| distance(&drawn(&mixture, &schedule, &*scheme, grid, seed)?, &data(2 * seed)))
+            };
             writeln!(
                 out,
                 "{:<34} {nfe:>6} {floor:>8.4} {:>8.4} {:>8.4} {:>8.4}",

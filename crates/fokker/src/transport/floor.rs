@@ -1,0 +1,73 @@
+//! The floor: how far apart two samples of one law are, so that a distance can be read.
+
+use crate::{Error, Result};
+use ndarray::{ArrayView2, Axis};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// Distance between two halves of one sample, repeated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    /// Mean over the repeats.
+    pub mean: f64,
+    /// Standard deviation over the repeats (divisor repeats − 1); zero for one repeat.
+    pub sd: f64,
+    /// Number of random splits.
+    pub repeats: usize,
+}
+
+/// Mean and spread of a distance between two random halves of one sample.
+///
+/// ```text
+/// shuffle the rows; halves of ⌊n/2⌋ rows each; D_r = distance(first, second);  mean and sd of D_r
+/// ```
+///
+/// A distance between two clouds of this law cannot be expected below the floor for clouds of
+/// that size. The halves are half as large as the sample: the floor of exact W₂ falls as n^(−1/d)
+/// for d > 4, so the number is an upper bound of what the whole sample could reach. `sample` is
+/// `[n, d]`; repeat r uses stream r of `seed`; the repeats overlap, so `sd` is the spread of one
+/// repeat, not the error of the mean.
+///
+/// # Errors
+/// Fewer than two rows, no repeat, or an error of `distance`.
+///
+/// ```
+/// use fokker::transport::{ExactOptions, floor, wasserstein1};
+/// use ndarray::array;
+/// // Four points in one place: nothing is ever apart.
+/// let sample = array![[1.0], [1.0], [1.0], [1.0]];
+/// let floor = floor(sample.view(), 5, 0, |a, b| wasserstein1(a, b, &ExactOptions::default()))?;
+/// assert_eq!((floor.mean, floor.sd, floor.repeats), (0.0, 0.0, 5));
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn floor(
+    sample: ArrayView2<f64>,
+    repeats: usize,
+    seed: u64,
+    distance: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64>,
+) -> Result<Floor> {
+    let n = sample.nrows();
+    if n < 2 {
+        let requirement = "a sample of at least two rows".to_string();
+        return Err(Error::Argument { name: "sample", requirement, found: n as f64 });
+    }
+    if repeats == 0 {
+        return Err(Error::Argument { name: "repeats", requirement: "positive".into(), found: 0.0 });
+    }
+    let mut distances = Vec::with_capacity(repeats);
+    for repeat in 0..repeats {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        random.set_stream(repeat as u64);
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut random);
+        let half = n / 2;
+        let (first, second) =
+            (sample.select(Axis(0), &order[..half]), sample.select(Axis(0), &order[half..2 * half]));
+        distances.push(distance(first.view(), second.view())?);
+    }
+    let mean = distances.iter().sum::<f64>() / repeats as f64;
+    let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();
+    let sd = if repeats > 1 { (squares / (repeats - 1) as f64).sqrt() } else { 0.0 };
+    Ok(Floor { mean, sd, repeats })
+}

@@ -1,0 +1,384 @@
+//! Entropic optimal transport by Sinkhorn's iteration on logarithms.
+
+use super::coupling::Coupling;
+use super::entropic::{Problem, Side, iterate};
+use super::exact::{ExactOptions, Solved, check_clouds, sum};
+use super::frame::{Frame, scaled};
+use super::ground::Cost;
+use super::kernel::median_cost;
+use super::masses::{Weights, check_balance};
+use crate::{Error, Monitor, Result};
+use ndarray::{Array1, ArrayView1, ArrayView2};
+use rayon::prelude::*;
+
+/// A strength in units of the cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Strength {
+    /// In the units of the cost itself.
+    Absolute(f64),
+    /// In multiples of the median cost between the two clouds.
+    Relative(f64),
+}
+
+/// Options of entropic transport.
+#[derive(Clone, Copy)]
+pub struct SinkhornOptions<'a> {
+    /// Entropic strength ε.
+    pub epsilon: Strength,
+    /// Kullback–Leibler penalty ρ on the source marginal; exact when absent.
+    pub source_relaxation: Option<Strength>,
+    /// The same for the target marginal.
+    pub target_relaxation: Option<Strength>,
+    /// Masses of the sources, `[n]`; 1/n each by default.
+    pub source_weights: Option<ArrayView1<'a, f64>>,
+    /// Masses of the targets, `[m]`; 1/m each by default. Of the same sum when both marginals
+    /// are exact.
+    pub target_weights: Option<ArrayView1<'a, f64>>,
+    /// Stop when the marginal error is at most this fraction of the mass.
+    pub tolerance: f64,
+    /// Stop after this many iterations all the same, and say so.
+    pub max_iterations: usize,
+    /// Hears of progress, stage "sinkhorn", in iterations of the limit.
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for SinkhornOptions<'_> {
+    fn default() -> Self {
+        SinkhornOptions {
+            epsilon: Strength::Relative(0.05),
+            source_relaxation: None,
+            target_relaxation: None,
+            source_weights: None,
+            target_weights: None,
+            tolerance: 1e-6,
+            max_iterations: 10_000,
+            monitor: &(),
+        }
+    }
+}
+
+impl SinkhornOptions<'_> {
+    /// Checks strengths, tolerance and iterations.
+    ///
+    /// # Errors
+    /// A strength or a tolerance that is not positive and finite, or no iteration.
+    pub fn validate(&self) -> Result<()> {
+        let strengths = [
+            ("epsilon", Some(self.epsilon)),
+            ("source_relaxation", self.source_relaxation),
+            ("target_relaxation", self.target_relaxation),
+            ("tolerance", Some(Strength::Absolute(self.tolerance))),
+            ("max_iterations", Some(Strength::Absolute(self.max_iterations as f64))),
+        ];
+        for (name, strength) in strengths {
+            if let Some(Strength::Absolute(value) | Strength::Relative(value)) = strength
+                && !(value > 0.0 && value.is_finite())
+            {
+                let requirement = "positive and finite".to_string();
+                return Err(Error::Argument { name, requirement, found: value });
+            }
+        }
+        Ok(())
+    }
+
+    fn balanced(&self) -> bool {
+        self.source_relaxation.is_none() && self.target_relaxation.is_none()
+    }
+}
+
+/// How an iteration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkhornStatus {
+    /// The marginal error is within the tolerance.
+    Converged,
+    /// The iterations ran out first; the result is what was reached.
+    IterationLimit,
+}
+
+/// An entropic coupling, by its potentials.
+///
+/// ```text
+/// γ_ij = a_i b_j / M · exp((f_i + g_j − c_ij) / ε),      M = √(Σ a · Σ b)
+/// ```
+pub struct Entropic {
+    /// Whether the stopping rule was met.
+    pub status: SinkhornStatus,
+    /// Iterations used, those at larger ε included.
+    pub iterations: usize,
+    /// ε in units of the cost.
+    pub epsilon: f64,
+    /// Σ γ_ij c_ij.
+    pub cost: f64,
+    /// The entropic objective, by its dual (see [`sinkhorn`]).
+    pub value: f64,
+    /// f, `[n]`; −∞ never occurs, points without mass included.
+    pub potential_source: Array1<f64>,
+    /// g, `[m]`.
+    pub potential_target: Array1<f64>,
+    /// Mass leaving each source, `[n]`.
+    pub source_marginal: Array1<f64>,
+    /// Mass reaching each target, `[m]`.
+    pub target_marginal: Array1<f64>,
+    /// Σ |Σ_j γ_ij − a_i| + Σ |Σ_i γ_ij − b_j|; on a relaxed side against a_i exp(−f_i / ρ),
+    /// which is what an optimal plan has there.
+    pub marginal_error: f64,
+    frame: Frame,
+    problem: Problem,
+    f: Vec<f64>,
+    g: Vec<f64>,
+    prune_sources: bool,
+}
+
+/// Entropic coupling of two weighted clouds, balanced, semi-relaxed or unbalanced.
+///
+/// ```text
+/// min Σ γ_ij c_ij + ε KL(γ | a⊗b / M) + ρ_a KL(γ1 | a) + ρ_b KL(γᵀ1 | b)
+/// f_i ← −ρ_a/(ρ_a + ε) · ε log Σ_j (b_j/M) exp((g_j − c_ij)/ε),      g alike;  ρ/(ρ + ε) = 1 where exact
+/// value = Σ a f + Σ b g − ε (Σγ − ΣaΣb/M)      (−ρ Σ a (exp(−f/ρ) − 1) in place of Σ a f where relaxed)
+/// ```
+///
+/// `x` is `[n, d]`, `y` is `[m, d]`. ε falls by halves from the median cost to its value (a few
+/// iterations each), then the iteration runs until the marginal error is at most `tolerance` of
+/// the mass; the exact side is updated last, so its marginal is exact to rounding. When
+/// `max_iterations` come first the status says so. Sums of exponentials are taken relative to
+/// their largest term: any ε gives numbers. Memory O(n + m), O(n m) exponentials per iteration;
+/// same bits at any number of threads.
+///
+/// # Errors
+/// As [`exact`](super::exact); strengths out of range. Masses may differ when a side is relaxed.
+///
+/// # Source
+/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
+/// closed form [sejourne2022, prop. 2].
+///
+/// ```
+/// use fokker::transport::{Cost, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
+/// use ndarray::array;
+/// // Two points against two, by symmetry: γ = [[p, q], [q, p]], q/p = exp(−2·1/(2ε))² for c = 0, 1.
+/// let x = array![[0.0], [1.0]];
+/// let options = SinkhornOptions { epsilon: Strength::Absolute(0.5), tolerance: 1e-12, ..Default::default() };
+/// let plan = sinkhorn(x.view(), x.view(), Cost::SquaredEuclidean, &options)?;
+/// let q = 0.5 / (1.0 + 2f64.exp());
+/// assert_eq!(plan.status, SinkhornStatus::Converged);
+/// assert!((plan.cost - 2.0 * q).abs() < 1e-11);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn sinkhorn(
+    x: ArrayView2<f64>,
+    y: ArrayView2<f64>,
+    cost: Cost,
+    options: &SinkhornOptions,
+) -> Result<Entropic> {
+    options.validate()?;
+    check_clouds(&x, &y)?;
+    let a = Weights::new("source_weights", options.source_weights, x.nrows())?;
+    let b = Weights::new("target_weights", options.target_weights, y.nrows())?;
+    // Separate centres move the potentials only, which a relaxed marginal would feel.
+    let frame = if options.balanced() {
+        check_balance(&a, &b)?;
+        Frame::new(x, y, cost)
+    } else {
+        Frame::with_common_centre(x, y, cost)
+    };
+    let unit = frame.difference(1.0);
+    let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.pair(i, j)) / unit;
+    let strength = |strength: Strength| match strength {
+        Strength::Absolute(value) => scaled(value, -frame.cost_exponent()) / unit,
+        Strength::Relative(value) if median > 0.0 => value * median,
+        // All points in one place: any strength gives the same plan.
+        Strength::Relative(value) => value,
+    };
+    let problem = Problem {
+        mass: (a.total * b.total).sqrt(),
+        source: Side { weights: a.values, relaxation: options.source_relaxation.map(strength) },
+        target: Side { weights: b.values, relaxation: options.target_relaxation.map(strength) },
+        epsilon: strength(options.epsilon),
+    };
+    // The centred clouds may be much nearer to each other than the given ones.
+    let start = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j));
+    let outcome = iterate(&frame.ground, &problem, start, options)?;
+    finish(frame, problem, outcome)
+}
+
+fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> Result<Entropic> {
+    let (mut u, mut v) = (outcome.f.clone(), outcome.g.clone());
+    frame.duals(&mut u, &mut v);
+    let exponent = frame.cost_exponent();
+    let plan = |i: usize, j: usize| problem.entry(&frame.ground, &outcome.f, &outcome.g, i, j);
+    let columns = problem.target.weights.len();
+    let rows: Vec<f64> = (0..u.len())
+        .into_par_iter()
+        .map(|i| sum((0..columns).map(|j| plan(i, j) * frame.pair(i, j))))
+        .collect();
+    let cost = sum(rows.into_iter());
+    let epsilon = frame.difference(problem.epsilon);
+    let term = |side: &Side, duals: &[f64]| {
+        sum(side.weights.iter().zip(duals).map(|(weight, dual)| match side.relaxation {
+            None => weight * dual,
+            Some(rho) => -weight * frame.difference(rho) * (-dual / frame.difference(rho)).exp_m1(),
+        }))
+    };
+    let mass = sum(outcome.source_marginal.iter().copied());
+    let value = term(&problem.source, &u) + term(&problem.target, &v) - epsilon * (mass - problem.mass);
+    let prune_sources = problem.source.relaxation.is_none() && problem.target.relaxation.is_some();
+    let rescale =
+        |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
+    Ok(Entropic {
+        status: outcome.status,
+        iterations: outcome.iterations,
+        epsilon: scaled(epsilon, exponent),
+        cost: scaled(cost, exponent),
+        value: scaled(value, exponent),
+        potential_source: rescale(u),
+        potential_target: rescale(v),
+        source_marginal: Array1::from(outcome.source_marginal),
+        target_marginal: Array1::from(outcome.target_marginal),
+        marginal_error: outcome.marginal_error,
+        frame,
+        problem,
+        f: outcome.f,
+        g: outcome.g,
+        prune_sources,
+    })
+}
+
+impl Entropic {
+    /// One entry of the plan, γ_ij.
+    ///
+    /// # Panics
+    /// When i or j is out of range.
+    pub fn entry(&self, i: usize, j: usize) -> f64 {
+        self.problem.entry(&self.frame.ground, &self.f, &self.g, i, j)
+    }
+
+    /// The plan as a sparse coupling, without its smallest entries.
+    ///
+    /// ```text
+    /// per target: keep the largest entries that hold 1 − tail of its mass, scaled to all of it
+    /// ```
+    ///
+    /// Target marginals are those of the plan (source marginals where only the source is exact);
+    /// those of the other side move by at most 2·`tail` of the mass, which `marginal_error`
+    /// reports against the plan's. The certificate bounds how far the coupling is from optimal
+    /// between its own marginals, entropy included in the distance. O(n m log(n + m)).
+    ///
+    /// # Errors
+    /// `tail` outside [0, 1); an interruption.
+    pub fn coupling(&self, tail: f64, monitor: &dyn Monitor) -> Result<Coupling> {
+        if !(0.0..1.0).contains(&tail) {
+            return Err(Error::Argument { name: "tail", requirement: "in [0, 1)".into(), found: tail });
+        }
+        let (n, m) = (self.f.len(), self.g.len());
+        let (lines, length) = if self.prune_sources { (n, m) } else { (m, n) };
+        let pair = |line: usize, k: usize| if self.prune_sources { (line, k) } else { (k, line) };
+        let kept: Vec<Vec<(usize, usize, f64)>> = (0..lines)
+            .into_par_iter()
+            .map(|line| {
+                if monitor.progress("pruning", line, lines).is_break() {
+                    return Err(Error::Interrupted);
+                }
+                let entries = (0..length).map(|k| pair(line, k)).map(|(i, j)| (i, j, self.entry(i, j)));
+                Ok(largest_entries(entries.filter(|entry| entry.2 > 0.0).collect(), tail))
+            })
+            .collect::<Result<_>>()?;
+        let flow = kept.into_iter().flatten().collect();
+        let solved = Solved::certified(&self.frame.ground, flow, &self.g, monitor)?;
+        let marginals = (self.source_marginal.to_vec(), self.target_marginal.to_vec());
+        solved.coupling(&self.frame, (&marginals.0, &marginals.1)).unscaled(self.frame.cost_exponent())
+    }
+}
+
+/// The largest entries that hold 1 − tail of the sum, scaled to all of it.
+fn largest_entries(mut entries: Vec<(usize, usize, f64)>, tail: f64) -> Vec<(usize, usize, f64)> {
+    let total = sum(entries.iter().map(|entry| entry.2));
+    entries.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+    let mut held = 0.0;
+    let mut count = 0;
+    while count < entries.len() && (tail == 0.0 || held < (1.0 - tail) * total) {
+        held += entries[count].2;
+        count += 1;
+    }
+    entries.truncate(count);
+    let kept = sum(entries.iter().map(|entry| entry.2));
+    entries.iter_mut().for_each(|entry| entry.2 *= total / kept);
+    entries
+}
+
+/// Debiased entropic divergence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Divergence {
+    /// The divergence, in units of the cost.
+    pub value: f64,
+    /// ε in units of the cost.
+    pub epsilon: f64,
+    /// Converged only when all three problems were.
+    pub status: SinkhornStatus,
+    /// Largest marginal error of the three.
+    pub marginal_error: f64,
+}
+
+/// Debiased entropic divergence of two weighted clouds.
+///
+/// ```text
+/// S = OT(x, y) − ½ OT(x, x) − ½ OT(y, y),      OT = value of [`sinkhorn`], the same ε in all three
+/// ```
+///
+/// Zero for equal clouds; tends to the exact cost as ε → 0 and to an energy distance as ε → ∞.
+/// Not a root: for the squared cost compare its root with W₂. Balanced problems only.
+///
+/// # Errors
+/// As [`sinkhorn`]; relaxed marginals.
+///
+/// # Source
+/// [feydy2019, eq. 3].
+///
+/// ```
+/// use fokker::transport::{Cost, SinkhornOptions, sinkhorn_divergence};
+/// use ndarray::array;
+/// // A translation costs what it costs at any ε.
+/// let x = array![[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]];
+/// let shifted = &x + &array![3.0, 4.0];
+/// let s = sinkhorn_divergence(x.view(), shifted.view(), Cost::SquaredEuclidean, &SinkhornOptions::default())?;
+/// assert!((s.value - 25.0).abs() < 1e-4);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn sinkhorn_divergence(
+    x: ArrayView2<f64>,
+    y: ArrayView2<f64>,
+    cost: Cost,
+    options: &SinkhornOptions,
+) -> Result<Divergence> {
+    if !options.balanced() {
+        return Err(Error::Undefined {
+            what: "the debiased divergence",
+            reason: "a marginal is relaxed".into(),
+            remedy: "use exact marginals, or the value of sinkhorn",
+        });
+    }
+    // Checks both sides against each other before one is solved against itself.
+    let weights = ExactOptions {
+        source_weights: options.source_weights,
+        target_weights: options.target_weights,
+        monitor: options.monitor,
+    };
+    weights.validate(x.nrows(), y.nrows())?;
+    let between = sinkhorn(x, y, cost, options)?;
+    let fixed = SinkhornOptions { epsilon: Strength::Absolute(between.epsilon), ..*options };
+    let own = |cloud, weights| {
+        sinkhorn(
+            cloud,
+            cloud,
+            cost,
+            &SinkhornOptions { source_weights: weights, target_weights: weights, ..fixed },
+        )
+    };
+    let (within_x, within_y) = (own(x, options.source_weights)?, own(y, options.target_weights)?);
+    let all = [&between, &within_x, &within_y];
+    let converged = all.iter().all(|plan| plan.status == SinkhornStatus::Converged);
+    Ok(Divergence {
+        value: between.value - 0.5 * within_x.value - 0.5 * within_y.value,
+        epsilon: between.epsilon,
+        status: if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit },
+        marginal_error: all.iter().map(|plan| plan.marginal_error).fold(0.0, f64::max),
+    })
+}
