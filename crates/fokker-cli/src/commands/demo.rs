@@ -18,6 +18,9 @@ const BUDGET: usize = 10;
 
 /// Runs the command.
 pub fn run(global: &Global) -> anyhow::Result<String> {
+    if global.dry_run {
+        return Ok("would audit 12 samplers and tune one grid on an embedded spectrum\n".to_owned());
+    }
     let law = Gaussian::from_eigenvalues(parse_spectrum(SPECTRUM)?)?;
     let schedule = parse_schedule(SCHEDULE)?;
     let names = ["em", "ddpm-exact", "heun", "ddim", "dpmpp-2m", "edm-heun"].map(str::to_owned);
@@ -40,8 +43,9 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
     let tuned = tune(&[law], &DpmPlusPlus2M, BUDGET, &*schedule, &TuneOptions::default())?;
     Ok(format!(
         "How far do diffusion samplers land from the data?\n\
-         Data: Gaussian with the spectrum of natural 32×32 colour images ({SPECTRUM}),\n\
-         3072 dimensions, size √E|x|² = {size:.1}. Schedule {SCHEDULE}, grid log-snr, from N(0, I).\n\n\
+         Data: Gaussian with the spectrum of natural 32×32 colour images\n\
+         ({SPECTRUM}), 3072 dimensions, size √E|x|² = {size:.1}.\n\
+         Schedule {SCHEDULE}, grid log-snr, from N(0, I).\n\n\
          {}\n{}\n{}",
         render(&cells, false, Format::Table),
         meaning(&cells, size),
@@ -61,9 +65,10 @@ fn meaning(cells: &[Cell], size: f64) -> String {
         return String::new();
     };
     format!(
-        "These are exact Wasserstein distances, computed, not sampled: at 100 score evaluations\n\
-         {} lands {} from the data, {} {} ({:.2} % and {:.0} % of the data's size); `init` is what starting\n\
-         from pure noise costs, `discr` what finite steps cost, and no network is to blame: the score is exact.\n",
+        "These are exact Wasserstein distances, computed, not sampled. At 100 score\n\
+         evaluations {} lands {} from the data and {} {}:\n\
+         {:.2} % and {:.0} % of the data's size. `init` is what starting from pure noise costs, `discr` what\n\
+         finite steps cost; no network is to blame, the score is exact.\n",
         best.1,
         number(best.0),
         worst.1,
@@ -75,15 +80,17 @@ fn meaning(cells: &[Cell], size: f64) -> String {
 
 /// The tuned grid beside the best standard one, ready to paste.
 fn advice(tuned: &Tuned) -> String {
-    let sigmas: Vec<String> = tuned.grid.sigmas().iter().map(|sigma| format!("{sigma:.5}")).collect();
+    let sigmas: Vec<String> = tuned.grid.sigmas().iter().map(|sigma| format!("{sigma:.4}")).collect();
+    let lines: Vec<String> = sigmas.chunks(8).map(|line| line.join(", ")).collect();
     format!(
-        "The grid matters more than the scheme: with {BUDGET} evaluations dpmpp-2m lands {} from the data on\n\
-         the best standard grid ({}) and {} on this one, tuned to the spectrum\n\
-         (fokker audit tune does it for yours):\n\
+        "The grid matters more than the scheme: with {BUDGET} evaluations dpmpp-2m lands {}\n\
+         from the data on the best standard grid ({}, stop {}) and {} on this\n\
+         one, tuned to the spectrum; `fokker audit tune` does it for yours:\n\
          sigmas = [{}]\n",
         number(tuned.standard.w2),
         tuned.standard.spacing,
+        tuned.standard.grid.stop(),
         number(tuned.w2),
-        sigmas.join(", ")
+        lines.join(",\n          ")
     )
 }

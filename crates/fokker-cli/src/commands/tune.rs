@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
 use fokker::audit::tune::{Robust, Transfer, TuneOptions, Tuned, perturbed, transfer, tune};
-use fokker::process::{Grid, Schedule};
+use fokker::process::Schedule;
 use fokker::sampling::Scheme;
 use fokker::statistics::Gaussian;
 use rayon::prelude::*;
@@ -39,9 +39,6 @@ pub struct TuneResult {
     pub transfer: Option<TransferResult>,
     /// Why there are no numbers.
     pub reason: Option<String>,
-    /// The grid itself, for exports.
-    #[serde(skip)]
-    pub grid: Option<Grid>,
 }
 
 /// What the grid gives on laws it was not tuned on.
@@ -223,7 +220,6 @@ fn empty_result(nfe: usize, scheme: &str, start: StartName) -> TuneResult {
         sigmas: Vec::new(),
         transfer: None,
         reason: None,
-        grid: None,
     }
 }
 
@@ -242,7 +238,6 @@ fn filled(empty: TuneResult, tuned: Tuned, transfer: TransferResult) -> TuneResu
         t: tuned.grid.times().to_vec(),
         sigmas: tuned.grid.sigmas().to_vec(),
         transfer: Some(transfer),
-        grid: Some(tuned.grid),
         ..empty
     }
 }

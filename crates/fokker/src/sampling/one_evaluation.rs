@@ -128,8 +128,8 @@ one_evaluation! {
         let b = 2.0 * step.length() * schedule.rate(step.t);
         if b >= 1.0 {
             return Err(Error::Undefined {
-                what: "ddpm",
-                reason: format!("2Δβ = {b:.3} ≥ 1 in the step from t = {} to {}", step.t, step.s),
+                what: "a step",
+                reason: format!("2Δβ = {b:.3} ≥ 1 from t = {:.4} to {:.4}", step.t, step.s),
                 remedy: "use more steps where β is large, or ddpm-exact",
             });
         }

@@ -159,6 +159,11 @@ impl Covariance {
     }
 }
 
+pub(super) fn too_few_rows(found: usize) -> Error {
+    let requirement = "at least 2 to have a covariance".into();
+    Error::Argument { name: "the number of data rows", requirement, found: found as f64 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

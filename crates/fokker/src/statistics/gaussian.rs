@@ -1,5 +1,6 @@
 //! Gaussian laws N(m, Σ), held by the eigendecomposition of Σ.
 
+use super::covariance::too_few_rows;
 use crate::{Error, Result};
 use fokker_linalg::{eigh, gram_accumulate_panel, matmul, mirror_lower};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -96,8 +97,11 @@ impl Gaussian {
     /// ```
     pub fn from_few_rows(x: ArrayView2<f64>) -> Result<Self> {
         let (n, d) = x.dim();
-        if n < 2 || d == 0 {
-            return Err(Error::Size { name: "data rows (a covariance needs two)", expected: 2, found: n });
+        if d == 0 {
+            return Err(Error::Empty { name: "data" });
+        }
+        if n < 2 {
+            return Err(too_few_rows(n));
         }
         if let Some(((row, column), &value)) = x.indexed_iter().find(|(_, x)| !x.is_finite()) {
             return Err(Error::NonFinite { name: "data", index: vec![row, column], value });
