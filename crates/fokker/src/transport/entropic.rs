@@ -105,14 +105,11 @@ pub(crate) fn iterate(
             let other = last.1.marginal(&potentials.1, &minima, epsilon);
             let marginal_error = error + last.1.error(&potentials.1, &other);
             let converged = marginal_error <= 2.0 * options.tolerance * total;
-            let status = if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit };
-            let ((f, source_marginal), (g, target_marginal)) = if source_last {
-                ((potentials.1, other), (potentials.0, marginal))
-            } else {
-                ((potentials.0, marginal), (potentials.1, other))
-            };
+            let sides = ((potentials.0, marginal), (potentials.1, other));
+            let ((f, source_marginal), (g, target_marginal)) =
+                if source_last { (sides.1, sides.0) } else { sides };
             return Ok(Outcome {
-                status,
+                status: SinkhornStatus::of(converged),
                 iterations,
                 f,
                 g,
@@ -134,18 +131,16 @@ pub(crate) fn iterate(
         let minima = soft_minima(last.0, &potentials.0, first.1, problem.mass, epsilon);
         let damping = last.1.damping(epsilon);
         potentials.1 = minima.iter().map(|minimum| damping * minimum).collect();
-        let shift = translation(first.1, last.1, &potentials.0, &potentials.1);
-        potentials.0.iter_mut().for_each(|f| *f += shift);
-        potentials.1.iter_mut().for_each(|g| *g -= shift);
+        translate(first.1, last.1, &mut potentials);
         iterations += 1;
         here += 1;
     }
 }
 
-/// The best c for potentials f + c and g − c, which give the same plan: plain iterations find the
-/// level of potentials under a strong penalty ρ only after about ρ/ε steps.
-fn translation(first: &Side, last: &Side, f: &[f64], g: &[f64]) -> f64 {
-    let Some(rho) = first.relaxation else { return 0.0 };
+/// Moves to the best of all potentials f + c, g − c, which give the same plan: plain iterations
+/// find the level under a strong penalty ρ only after about ρ/ε steps.
+fn translate(first: &Side, last: &Side, (f, g): &mut (Vec<f64>, Vec<f64>)) {
+    let Some(rho) = first.relaxation else { return };
     let level = |side: &Side, potentials: &[f64]| {
         let rho = side.relaxation.unwrap_or(f64::INFINITY);
         let least = potentials.iter().copied().fold(f64::INFINITY, f64::min);
@@ -155,7 +150,9 @@ fn translation(first: &Side, last: &Side, f: &[f64], g: &[f64]) -> f64 {
     };
     let ((a, shift_a), (b, shift_b)) = (level(first, f), level(last, g));
     let difference = (a - shift_a) - (b - shift_b);
-    difference * last.relaxation.map_or(rho, |other| 1.0 / (1.0 / rho + 1.0 / other))
+    let shift = difference * last.relaxation.map_or(rho, |other| 1.0 / (1.0 / rho + 1.0 / other));
+    f.iter_mut().for_each(|f| *f += shift);
+    g.iter_mut().for_each(|g| *g -= shift);
 }
 
 /// −ε log Σ_j (w_j/M) exp((g_j − c_ij)/ε) for every row i, relative to the largest term.

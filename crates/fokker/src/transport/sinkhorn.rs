@@ -95,6 +95,12 @@ pub enum SinkhornStatus {
     IterationLimit,
 }
 
+impl SinkhornStatus {
+    pub(crate) fn of(converged: bool) -> Self {
+        if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit }
+    }
+}
+
 /// An entropic coupling, by its potentials.
 ///
 /// ```text
@@ -378,7 +384,7 @@ pub fn sinkhorn_divergence(
     Ok(Divergence {
         value: between.value - 0.5 * within_x.value - 0.5 * within_y.value,
         epsilon: between.epsilon,
-        status: if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit },
+        status: SinkhornStatus::of(converged),
         marginal_error: all.iter().map(|plan| plan.marginal_error).fold(0.0, f64::max),
     })
 }
