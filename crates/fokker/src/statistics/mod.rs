@@ -2,6 +2,8 @@
 
 mod covariance;
 mod gaussian;
+mod texture;
 
 pub use covariance::Covariance;
 pub use gaussian::Gaussian;
+pub use texture::Texture;
