@@ -67,6 +67,74 @@ pub enum AuditCommand {
     /// it was not tuned on.
     #[command(after_help = TUNE_HELP)]
     Tune(Box<TuneArguments>),
+    /// What is wrong with a scheduler configuration or a list of σ, and what it costs
+    ///
+    /// Each finding has a stable code, a remedy, and the W2 it costs on the data law: the exact
+    /// error as it is minus the exact error repaired, from N(0, I), with as many steps.
+    #[command(after_help = LINT_HELP)]
+    Lint(Box<LintArguments>),
+    /// The Gaussian texture (ADSN) of an image: its spectrum, and samples as PNG
+    ///
+    /// X_c = mean_c + h_c * W with one white noise W for all channels, h_c the centred image over
+    /// the root of its number of pixels, convolution periodic.
+    #[command(after_help = "Example:\n  fokker audit texture --pattern 64x64")]
+    Texture(TextureArguments),
+}
+
+const LINT_HELP: &str = "\
+Example:
+  fokker audit lint preset:stable-diffusion-xl --steps 30
+
+FILE is the scheduler_config.json of a diffusers model, or a list of σ as k-diffusion and ComfyUI
+use it: JSON, a Python list, tensor(...), or plain numbers.
+Presets: stable-diffusion (1.5), stable-diffusion-xl, ddpm-cifar10";
+
+#[derive(Debug, Args)]
+pub struct LintArguments {
+    /// Scheduler configuration or list of σ, or preset:NAME
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Inference steps of a configuration [default: 30]
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Scheme [default: that of the scheduler's class; dpmpp-2m for a list]
+    #[arg(long)]
+    pub scheme: Option<String>,
+    #[command(flatten)]
+    pub law: LintLaw,
+}
+
+/// The law that costs are computed on.
+#[derive(Debug, Args)]
+pub struct LintLaw {
+    /// Eigenvalues of the data covariance (.npy, .npz, text, JSON)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "spectrum", "texture"])]
+    pub eigenvalues: Option<PathBuf>,
+    /// Data rows (.npy, .npz, .csv, IDX; also .gz), or a folder of PNG and JPEG images
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["spectrum", "texture"])]
+    pub data: Option<PathBuf>,
+    /// An embedded spectrum [default: natural:32x32x3]
+    #[arg(long, value_name = "NAME", conflicts_with = "texture")]
+    pub spectrum: Option<String>,
+    /// An image whose Gaussian texture (ADSN) is the data
+    #[arg(long, value_name = "IMG")]
+    pub texture: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct TextureArguments {
+    /// The image (PNG, JPEG)
+    #[arg(value_name = "IMG", required_unless_present = "pattern", conflicts_with = "pattern")]
+    pub image: Option<PathBuf>,
+    /// Use a built-in woven pattern of HEIGHTxWIDTH pixels instead
+    #[arg(long, value_name = "HxW")]
+    pub pattern: Option<String>,
+    /// Write samples side by side as a PNG, values clipped to [0, 255]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Number of samples to write
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "output")]
+    pub samples: usize,
 }
 
 const ERRORS_HELP: &str = "\
@@ -77,7 +145,8 @@ Examples:
 Schemes: em, ei, relative-ei, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4 (flow ODE in t);
   ddim, edm-heun (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic, total churn S = 30)
 Schedules: linear:β0:β1[:T], song:βmin:βmax[:T] (Song's β is twice ours), scaled-linear:β0:β1[:T],
-  constant:β[:T], cosine[:T], edm[:σmax], betas:FILE (discrete betas of a DDPM)
+  constant:β[:T], cosine[:T], edm[:σmax], betas:FILE (discrete betas of a DDPM),
+  config:FILE (a diffusers scheduler_config.json), config:preset:stable-diffusion
 Grids: uniform, quadratic (in t); log-snr, karras[:ρ[:σmin:σmax]] (in σ/α); sigmas:FILE, t:FILE;
   a bare FILE starts at the horizon (times) or above it (σ/α)";
 
@@ -188,12 +257,16 @@ pub struct LawArguments {
     /// Eigenvalues of the data covariance (.npy, .npz, text, JSON)
     #[arg(long, value_name = "FILE", group = "data-law")]
     pub eigenvalues: Option<PathBuf>,
-    /// Data rows, whose mean and covariance are taken (.npy, .npz, .csv, IDX; also .gz)
+    /// Data rows, whose mean and covariance are taken (.npy, .npz, .csv, IDX; also .gz), or a
+    /// folder of PNG and JPEG images of one size
     #[arg(long, value_name = "FILE", group = "data-law")]
     pub data: Option<PathBuf>,
     /// An embedded spectrum: natural:HEIGHTxWIDTHxCHANNELS
     #[arg(long, value_name = "NAME", group = "data-law")]
     pub spectrum: Option<String>,
+    /// An image whose Gaussian texture (ADSN), centred, is the data
+    #[arg(long, value_name = "IMG", group = "data-law")]
+    pub texture: Option<PathBuf>,
     /// Use the score of these eigenvalues, in the same axes and order, instead of the exact one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "score_data"])]
     pub score_eigenvalues: Option<PathBuf>,

@@ -57,6 +57,14 @@ pub enum Error {
         /// What would be understood.
         known: String,
     },
+    /// A text that does not say what it should.
+    #[error("{what} cannot be read: {reason}")]
+    Parse {
+        /// What the text should be.
+        what: &'static str,
+        /// What is wrong, with the place, and the remedy.
+        reason: String,
+    },
     /// Two arrays do not fit together.
     #[error("{name} has the wrong size: expected {expected}, found {found}")]
     Size {

@@ -1,7 +1,7 @@
 //! The data law that is audited, from whatever the user has.
 
 use crate::args::LawArguments;
-use crate::files::{Rows, open_rows, read_vector};
+use crate::files::{Rows, open_rows, read_texture, read_vector};
 use anyhow::{Context, bail};
 use fokker::problems::parse_spectrum;
 use fokker::statistics::{Covariance, Gaussian};
@@ -28,7 +28,10 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
             (law, format!("{} ({description})", path.display()))
         }
         (_, _, Some(name)) => (Gaussian::from_eigenvalues(parse_spectrum(name)?)?, name.clone()),
-        _ => bail!("give the data law by --eigenvalues, --data or --spectrum"),
+        _ => match &arguments.texture {
+            Some(path) => (read_texture(path)?.law()?, format!("texture of {}, centred", path.display())),
+            None => bail!("give the data law by --eigenvalues, --data, --spectrum or --texture"),
+        },
     };
     let mut description = format!("data law: {origin}; {}", summary(&data));
     let score = match (&arguments.score_eigenvalues, &arguments.score_data) {

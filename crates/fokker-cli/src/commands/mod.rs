@@ -3,7 +3,9 @@
 mod demo;
 mod errors;
 mod law;
+mod lint;
 mod sampler;
+mod texture;
 mod tune;
 
 use crate::args::{Arguments, AuditCommand, Command};
@@ -14,5 +16,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Demo => demo::run(&arguments.global),
         Command::Audit(AuditCommand::Errors(errors)) => errors::run(errors, &arguments.global),
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
+        Command::Audit(AuditCommand::Lint(lint)) => lint::run(lint, &arguments.global),
+        Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
     }
 }

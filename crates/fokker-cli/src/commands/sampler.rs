@@ -1,27 +1,45 @@
 //! Schedules, schemes and grids as they are typed, files included.
 
 use crate::args::StartName;
-use crate::files::read_vector;
+use crate::files::{read_text, read_vector};
 use anyhow::{Context, bail};
 use fokker::Error;
 use fokker::audit::Start;
-use fokker::process::{DiscreteBetas, Grid, Schedule, Spacing, parse_schedule};
+use fokker::process::{
+    DiscreteBetas, Grid, Schedule, SchedulerConfig, Spacing, TrainingTable, parse_schedule,
+};
 use fokker::sampling::{SCHEMES, Scheme, parse_scheme};
 use std::path::Path;
 
-/// A schedule by its specification; `betas:FILE` holds discrete betas.
+/// A schedule by its specification; `betas:FILE` holds discrete betas, `config:FILE` is the
+/// scheduler_config.json of a diffusers model, `config:preset:NAME` an embedded one.
 pub fn schedule(text: &str) -> anyhow::Result<Box<dyn Schedule>> {
-    let Some(path) = text.strip_prefix("betas:") else {
-        return parse_schedule(text).map_err(|error| match error {
-            // Files are read here, so the library does not know of this form.
-            Error::Name { what, found, known } => {
-                Error::Name { what, found, known: known + ", betas:FILE" }.into()
-            }
-            other => anyhow::Error::from(other).context(format!("--schedule {text}")),
-        });
-    };
-    let betas = read_vector(Path::new(path))?.to_vec();
-    Ok(Box::new(DiscreteBetas::new(&betas).with_context(|| path.to_owned())?))
+    if let Some(path) = text.strip_prefix("betas:") {
+        let betas = read_vector(Path::new(path))?.to_vec();
+        return Ok(Box::new(DiscreteBetas::new(&betas).with_context(|| path.to_owned())?));
+    }
+    if let Some(source) = text.strip_prefix("config:") {
+        let config = match source.strip_prefix("preset:") {
+            Some(name) => SchedulerConfig::preset(name)?,
+            None => SchedulerConfig::from_json(&read_text(Path::new(source))?)
+                .with_context(|| source.to_owned())?,
+        };
+        return Ok(Box::new(config.schedule().with_context(|| source.to_owned())?));
+    }
+    parse_schedule(text).map_err(|error| match error {
+        // Files are read here, so the library does not know of these forms.
+        Error::Name { what, found, known } => {
+            Error::Name { what, found, known: known + ", betas:FILE, config:FILE" }.into()
+        }
+        other => anyhow::Error::from(other).context(format!("--schedule {text}")),
+    })
+}
+
+/// The training levels that exported timesteps refer to: one for each discrete beta, or 1000.
+pub fn training_table(text: &str, schedule: &dyn Schedule) -> anyhow::Result<TrainingTable> {
+    let discrete = text.starts_with("betas:") || text.starts_with("config:");
+    let count = if discrete { schedule.horizon() as usize } else { 1000 };
+    Ok(TrainingTable::from_schedule(schedule, count)?)
 }
 
 /// Schemes by their names, each with the name it was asked for by; `all` stands for every one.

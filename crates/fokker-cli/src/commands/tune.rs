@@ -2,12 +2,13 @@
 
 use super::law::{self, Laws};
 use super::sampler;
-use crate::args::{Format, Global, RobustName, StartName, TuneArguments};
+use crate::args::{ExportName, Format, Global, RobustName, StartName, TuneArguments};
 use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
+use fokker::audit::Export;
 use fokker::audit::tune::{Robust, Transfer, TuneOptions, Tuned, perturbed, transfer, tune};
-use fokker::process::Schedule;
+use fokker::process::{Grid, Schedule, TrainingTable};
 use fokker::sampling::Scheme;
 use fokker::statistics::Gaussian;
 use rayon::prelude::*;
@@ -112,9 +113,16 @@ pub fn run(arguments: &TuneArguments, global: &Global) -> anyhow::Result<String>
         let json = serde_json::json!({ "results": results, "best": best });
         return Ok(serde_json::to_string_pretty(&json)? + "\n");
     }
+    let training = sampler::training_table(&arguments.schedule, &*schedule)?;
+    if let Some(form) = arguments.export {
+        return exported(&results, form.into(), &training, &*schedule);
+    }
     let table = render(&results, arguments.format);
     Ok(match arguments.format {
-        Format::Table => format!("{heading}\n{table}\n{}", paste(&results)),
+        Format::Table => {
+            let grids = exported(&results, Export::KDiffusion, &training, &*schedule)?;
+            format!("{heading}\n{table}\n{grids}")
+        }
         _ => table,
     })
 }
@@ -294,20 +302,31 @@ pub fn render(results: &[TuneResult], format: Format) -> String {
     Report { header, rows, labels }.render(format) + if format == Format::Table { &notes } else { "" }
 }
 
-/// The best grid of each budget as a list of σ/α.
-pub fn paste(results: &[TuneResult]) -> String {
+/// The best grid of each budget, ready to paste.
+fn exported(
+    results: &[TuneResult],
+    form: Export,
+    training: &TrainingTable,
+    schedule: &dyn Schedule,
+) -> anyhow::Result<String> {
     let mut text = String::new();
     for best in best(results) {
         let found = results.iter().find(|r| r.nfe == best.nfe && r.w2 == Some(best.w2));
         if let Some(result) = found {
-            let sigmas: Vec<String> = result.sigmas.iter().map(|s| format!("{s:.6}")).collect();
-            text += &format!(
-                "sigmas for {} at {} evaluations:\n[{}]\n",
-                best.scheme,
-                best.nfe,
-                sigmas.join(", ")
-            );
+            let grid = Grid::from_times(result.t.clone(), schedule)?;
+            text += &format!("# {}, {} evaluations, W2 {}\n", best.scheme, best.nfe, number(best.w2));
+            text += &form.render(&grid, training);
         }
     }
-    text
+    Ok(text)
+}
+
+impl From<ExportName> for Export {
+    fn from(name: ExportName) -> Export {
+        match name {
+            ExportName::KDiffusion => Export::KDiffusion,
+            ExportName::Diffusers => Export::Diffusers,
+            ExportName::T => Export::Times,
+        }
+    }
 }

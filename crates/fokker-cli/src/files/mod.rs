@@ -5,6 +5,7 @@
 //! the path, says where, and what to do.
 
 mod idx;
+mod image;
 mod npy;
 mod npz;
 mod numbers;
@@ -14,13 +15,16 @@ mod tests;
 mod text;
 mod vector;
 
+pub use self::image::{read_texture, side_by_side, write_png};
 pub use vector::read_vector;
 
+use self::image::ImageRows;
 use anyhow::{Result, anyhow, bail};
 use fokker::{Blocks, Error};
 use ndarray::Array2;
 use numbers::BinaryRows;
 use source::{FORMATS, Source};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use text::TextRows;
 
@@ -36,12 +40,17 @@ pub struct Rows {
 enum Content {
     Binary(BinaryRows),
     Text(TextRows),
+    Images(ImageRows),
 }
 
 /// Opens a file of rows: .npy, .npz (key `x` or the only array), IDX, .csv, .tsv or .txt, each
-/// but .npz also gzipped. Text may start with one header line and may hold `#` comments.
+/// but .npz also gzipped. Text may start with one header line and may hold `#` comments. A
+/// folder is one of PNG and JPEG images, a row each.
 pub fn open_rows(path: &Path) -> Result<Rows> {
     let open = || {
+        if path.is_dir() {
+            return Ok(Content::Images(ImageRows::open(path)?));
+        }
         let source = source::open(path)?;
         Ok(match format(&source)? {
             Format::Npy => Content::Binary(BinaryRows::new(npy::open(source.reader, source.length)?)?),
@@ -55,6 +64,7 @@ pub fn open_rows(path: &Path) -> Result<Rows> {
     let description = match &content {
         Content::Binary(rows) => rows.description(),
         Content::Text(rows) => rows.description(),
+        Content::Images(rows) => rows.description(),
     };
     Ok(Rows { path: path.to_path_buf(), description, content })
 }
@@ -71,6 +81,7 @@ impl Blocks for Rows {
         match &self.content {
             Content::Binary(rows) => rows.dim(),
             Content::Text(rows) => rows.dim(),
+            Content::Images(rows) => rows.dim(),
         }
     }
 
@@ -78,6 +89,7 @@ impl Blocks for Rows {
         match &self.content {
             Content::Binary(rows) => rows.rows(),
             Content::Text(_) => None,
+            Content::Images(rows) => Some(rows.count()),
         }
     }
 
@@ -88,9 +100,24 @@ impl Blocks for Rows {
         let count = match &mut self.content {
             Content::Binary(rows) => rows.next(block),
             Content::Text(rows) => rows.next(block),
+            Content::Images(rows) => rows.next(block),
         };
         count.map_err(|e| Error::Source(at(&self.path, e).to_string()))
     }
+}
+
+/// The text of a short file, at most 64 MiB: a configuration or a list.
+pub fn read_text(path: &Path) -> Result<String> {
+    const MOST: u64 = 64 << 20;
+    let read = || {
+        let mut bytes = Vec::new();
+        source::open(path)?.reader.take(MOST + 1).read_to_end(&mut bytes).map_err(source::damaged)?;
+        if bytes.len() as u64 > MOST {
+            bail!("is longer than {MOST} bytes, give a configuration or a list of σ");
+        }
+        String::from_utf8(bytes).map_err(|_| anyhow!("is not text in UTF-8"))
+    };
+    read().map_err(|e| at(path, e))
 }
 
 /// What a file turned out to be.

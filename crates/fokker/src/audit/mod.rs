@@ -35,11 +35,15 @@
 //! ```
 
 mod continuous;
+mod export;
 mod frame;
+mod lint;
 mod matrix;
 mod probe;
 mod report;
 pub mod tune;
 
+pub use export::{Export, integer_timesteps, parse_sigmas, timesteps};
+pub use lint::{Code, Finding, Severity, lint_config, lint_sigmas};
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use report::{Audit, ErrorReport, PerEigenvalue, Run, Start};

@@ -10,10 +10,14 @@
 //! noise σ_t/α_t (EDM, "variance exploding"), are a change of variable of the same process:
 //! grids and exports speak of that ratio as `sigmas`.
 
+mod diffusers;
 mod grid;
 mod reference;
 mod schedule;
 
+pub use diffusers::{
+    BetaSchedule, Levels, Respacing, SchedulerClass, SchedulerConfig, TimestepSpacing, TrainingTable,
+};
 pub use grid::{Grid, Spacing, Step};
 pub use reference::OrnsteinUhlenbeck;
 pub use schedule::{

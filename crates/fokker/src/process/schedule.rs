@@ -194,7 +194,7 @@ pub struct SquaredCosine {
 }
 
 impl SquaredCosine {
-    const OFFSET: f64 = 0.008;
+    pub(crate) const OFFSET: f64 = 0.008;
     /// The horizon used when none is given.
     pub const HORIZON: f64 = 0.9946;
 

@@ -1,0 +1,121 @@
+//! The exact error of lists of levels, as they are and repaired.
+
+use crate::Result;
+use crate::audit::{Audit, ErrorReport, Start};
+use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule, VarianceExploding};
+use crate::sampling::Scheme;
+use crate::statistics::Gaussian;
+
+/// A law and a scheme on which lists of levels are compared.
+pub(super) struct Bench<'a> {
+    law: &'a Gaussian,
+    scheme: &'a dyn Scheme,
+    schedule: Box<dyn Schedule>,
+}
+
+impl<'a> Bench<'a> {
+    /// With σ as the time.
+    pub fn in_sigma(sigmas: &[f64], law: &'a Gaussian, scheme: &'a dyn Scheme) -> Result<Self> {
+        let largest = sigmas.iter().copied().fold(0.0, f64::max);
+        Ok(Bench { law, scheme, schedule: Box::new(VarianceExploding::new(largest)?) })
+    }
+
+    /// With the training steps as the time, unless the levels lie beyond them.
+    pub fn in_training_time(
+        schedule: impl Schedule + 'static,
+        sigmas: &[f64],
+        law: &'a Gaussian,
+        scheme: &'a dyn Scheme,
+    ) -> Result<Self> {
+        let largest = Ou::noise_ratio(schedule.clock(schedule.horizon()));
+        if sigmas.iter().any(|&sigma| sigma > largest) {
+            return Bench::in_sigma(sigmas, law, scheme);
+        }
+        Ok(Bench { law, scheme, schedule: Box::new(schedule) })
+    }
+
+    /// Size √E|x|² of the data.
+    pub fn size(&self) -> f64 {
+        (self.law.values().sum() + self.law.mean().dot(self.law.mean())).sqrt()
+    }
+
+    fn grid(&self, sigmas: &[f64]) -> Option<Grid> {
+        Grid::from_sigmas(sigmas.to_vec(), &*self.schedule).ok()
+    }
+
+    /// The four errors from N(0, I); none where the list is no grid or the scheme not defined.
+    pub fn errors(&self, sigmas: &[f64]) -> Option<ErrorReport> {
+        let audit = Audit::new(self.law, &*self.schedule);
+        audit.errors(self.scheme, &self.grid(sigmas)?, Start::Normal).ok()
+    }
+
+    /// The total of them.
+    pub fn w2(&self, sigmas: &[f64]) -> Option<f64> {
+        self.errors(sigmas).map(|errors| errors.w2)
+    }
+
+    /// Error as it is minus error repaired.
+    pub fn cost(&self, as_is: &[f64], repaired: &[f64]) -> Option<f64> {
+        Some(self.w2(as_is)? - self.w2(repaired)?)
+    }
+
+    /// W₂ to the marginal at every level.
+    pub fn along(&self, sigmas: &[f64]) -> Option<Vec<f64>> {
+        // The merged eigenvalues are independent coordinates, so this is always defined.
+        let law = self.law.in_own_axes();
+        Audit::new(&law, &*self.schedule).along_time(self.scheme, &self.grid(sigmas)?, Start::Normal).ok()
+    }
+}
+
+/// Length of a step in log σ; none for the step to 0.
+pub(super) fn log_step(sigmas: &[f64], step: usize) -> Option<f64> {
+    let (from, to) = (sigmas[step], sigmas[step + 1]);
+    (to > 0.0).then(|| (from / to).ln())
+}
+
+/// A level inside a step: its geometric middle, or in the step to 0 the ratio of the step before.
+fn inside(sigmas: &[f64], step: usize) -> f64 {
+    let (from, to) = (sigmas[step], sigmas[step + 1]);
+    if to > 0.0 {
+        return (from * to).sqrt();
+    }
+    match step.checked_sub(1) {
+        Some(before) => from * (from / sigmas[before]),
+        None => 0.1 * from,
+    }
+}
+
+/// The list with one more level inside a step.
+pub(super) fn with_level_in(sigmas: &[f64], step: usize) -> Vec<f64> {
+    let mut out = sigmas.to_vec();
+    out.insert(step + 1, inside(sigmas, step));
+    out
+}
+
+/// The list with `count` more levels, each in what then is the longest step in log σ.
+pub(super) fn with_levels(sigmas: &[f64], count: usize) -> Vec<f64> {
+    let mut out = sigmas.to_vec();
+    for _ in 0..count {
+        let length = |&step: &usize| log_step(&out, step).unwrap_or(0.0);
+        let longest = (0..out.len() - 1).max_by(|a, b| length(a).total_cmp(&length(b)));
+        out = with_level_in(&out, longest.unwrap_or(0));
+    }
+    out
+}
+
+/// The list without the inner level that its neighbours miss least: the one in the middle of the
+/// shortest pair of steps, `kept` and its neighbours excepted.
+pub(super) fn without_least(sigmas: &[f64], kept: usize) -> Vec<f64> {
+    let span = |&level: &usize| {
+        let to = if sigmas[level + 1] > 0.0 { sigmas[level + 1] } else { inside(sigmas, level) };
+        (sigmas[level - 1] / to).ln()
+    };
+    let least = (1..sigmas.len() - 1)
+        .filter(|level| level.abs_diff(kept) > 1)
+        .min_by(|a, b| span(a).total_cmp(&span(b)));
+    let mut out = sigmas.to_vec();
+    if let Some(level) = least {
+        out.remove(level);
+    }
+    out
+}

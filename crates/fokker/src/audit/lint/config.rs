@@ -1,0 +1,255 @@
+//! Flaws of a scheduler configuration that its list of σ alone does not show.
+
+use super::bench::Bench;
+use super::{Code, Finding, Severity, levels};
+use crate::Result;
+use crate::process::{
+    BetaSchedule, OrnsteinUhlenbeck as Ou, Schedule, SchedulerClass, SchedulerConfig, TimestepSpacing,
+};
+use crate::sampling::Scheme;
+use crate::statistics::Gaussian;
+
+/// Largest training σ below and above which a clock is suspected of a factor of 2: published
+/// linear schedules end between 12 and 160, their halves below 4 and their doubles above 200.
+const SMALL_CLOCK: f64 = 5.0;
+const LARGE_CLOCK: f64 = 200.0;
+
+pub(super) fn lint(
+    config: &SchedulerConfig,
+    steps: usize,
+    law: &Gaussian,
+    scheme: &dyn Scheme,
+) -> Result<Vec<Finding>> {
+    let schedule = match config.schedule() {
+        Ok(schedule) => schedule,
+        Err(error) => return Ok(vec![no_step_betas(config, &error.to_string())]),
+    };
+    let mut findings = Vec::new();
+    findings.extend(too_many_steps(config, steps));
+    findings.extend(steps_offset(config, steps));
+    let Ok(levels) = config.levels(steps) else {
+        // diffusers would fail here; one of the two findings above says why.
+        return Ok(findings);
+    };
+    let largest = Ou::noise_ratio(schedule.clock(schedule.horizon()));
+    let bench = Bench::in_training_time(schedule, &levels.sigmas, law, scheme)?;
+    findings.extend(doubtful_clock(config, steps, largest, law, scheme));
+    findings.extend(extra_timestep(&levels.timesteps, steps, &levels.sigmas, &bench));
+    findings.extend(range(config, steps, largest, &levels.sigmas, &bench));
+    findings.extend(mismatched_levels(config, steps, &levels.timesteps));
+    findings.extend(levels::lint(&levels.sigmas, &bench)?);
+    Ok(findings)
+}
+
+/// Betas with which there is no table: usually the rates of a continuous schedule.
+fn no_step_betas(config: &SchedulerConfig, error: &str) -> Finding {
+    let (start, end, count) = (config.beta_start, config.beta_end, config.train_timesteps as f64);
+    let rates = config.trained_betas.is_none() && end >= 1.0;
+    let (message, remedy) = if rates {
+        (
+            format!(
+                "beta_start {start}, beta_end {end} are rates per unit of time, not β of one training step"
+            ),
+            format!(
+                "divide by num_train_timesteps: {:.3e} and {:.3e} (β(t) of Song et al.; twice that if the \
+                 rates are of dx = −βx dt + √(2β) dw)",
+                start / count,
+                end / count
+            ),
+        )
+    } else {
+        (error.to_owned(), "give the β of every training step, between 0 and 1".to_owned())
+    };
+    Finding {
+        code: Code::BetaConvention,
+        severity: Severity::Error,
+        step: None,
+        message,
+        remedy,
+        w2_cost: None,
+    }
+}
+
+/// A clock about half or twice the usual: the two conventions of β mixed up.
+fn doubtful_clock(
+    config: &SchedulerConfig,
+    steps: usize,
+    largest: f64,
+    law: &Gaussian,
+    scheme: &dyn Scheme,
+) -> Option<Finding> {
+    if config.beta_schedule == BetaSchedule::SquaredCosine && config.trained_betas.is_none() {
+        return None;
+    }
+    if config.zero_terminal_snr || (SMALL_CLOCK..=LARGE_CLOCK).contains(&largest) {
+        return None;
+    }
+    let small = largest < SMALL_CLOCK;
+    let factor = if small { 2.0 } else { 0.5 };
+    let repaired = scaled(config, factor);
+    let errors = |config: &SchedulerConfig| {
+        let sigmas = config.levels(steps).ok()?.sigmas;
+        Bench::in_training_time(config.schedule().ok()?, &sigmas, law, scheme).ok()?.errors(&sigmas)
+    };
+    let cost = || {
+        let (as_is, repaired) = (errors(config)?, errors(&repaired)?);
+        // A clock that is too short leaves signal at the start; one too long wastes steps.
+        Some(match small {
+            true => as_is.initialisation - repaired.initialisation,
+            false => as_is.w2 - repaired.w2,
+        })
+    };
+    let (word, times) = if small { ("small", "twice") } else { ("large", "half") };
+    Some(Finding {
+        code: Code::BetaConvention,
+        severity: Severity::Warning,
+        step: None,
+        message: format!(
+            "the largest training σ is {largest:.4}, too {word} for published schedules (12 to 160)"
+        ),
+        remedy: format!(
+            "check the convention of β: diffusers' β of a step is that of dx = −½βx dt + √β dw; {times} \
+             the values may be meant"
+        ),
+        w2_cost: cost(),
+    })
+}
+
+fn scaled(config: &SchedulerConfig, factor: f64) -> SchedulerConfig {
+    SchedulerConfig {
+        beta_start: factor * config.beta_start,
+        beta_end: factor * config.beta_end,
+        trained_betas: config.trained_betas.as_ref().map(|all| all.iter().map(|b| factor * b).collect()),
+        ..config.clone()
+    }
+}
+
+fn too_many_steps(config: &SchedulerConfig, steps: usize) -> Option<Finding> {
+    (steps > config.train_timesteps).then(|| Finding {
+        code: Code::TooManySteps,
+        severity: Severity::Error,
+        step: None,
+        message: format!("{steps} steps are more than the {} training timesteps", config.train_timesteps),
+        remedy: format!("use at most {} steps", config.train_timesteps),
+        w2_cost: None,
+    })
+}
+
+fn steps_offset(config: &SchedulerConfig, steps: usize) -> Option<Finding> {
+    let offset = config.steps_offset;
+    let finding = |severity, message, remedy| Finding {
+        code: Code::StepsOffset,
+        severity,
+        step: Some(0),
+        message,
+        remedy,
+        w2_cost: None,
+    };
+    if config.spacing != TimestepSpacing::Leading {
+        return (offset > 0).then(|| {
+            let message = format!("steps_offset {offset} is used by leading spacing only");
+            finding(Severity::Info, message, "leave it out".into())
+        });
+    }
+    let count = steps + usize::from(config.class == SchedulerClass::DpmSolverMultistep);
+    let highest = config.train_timesteps / count * (steps.max(count) - 1);
+    let first = highest.saturating_add(offset);
+    (first >= config.train_timesteps).then(|| {
+        let last = config.train_timesteps - 1;
+        let message = format!(
+            "steps_offset {offset} makes the first timestep {first}, beyond the last trained one, {last}"
+        );
+        finding(Severity::Error, message, format!("lower it to at most {}", last.saturating_sub(highest)))
+    })
+}
+
+fn extra_timestep(timesteps: &[f64], steps: usize, sigmas: &[f64], bench: &Bench) -> Option<Finding> {
+    if timesteps.len() <= steps {
+        return None;
+    }
+    let mut repaired = sigmas.to_vec();
+    repaired.remove(steps);
+    let mut distinct = sigmas.to_vec();
+    distinct.dedup();
+    Some(Finding {
+        code: Code::ExtraTimestep,
+        severity: Severity::Error,
+        step: Some(steps),
+        message: format!(
+            "asked for {steps} steps, diffusers makes {}; the last timestep is −1",
+            timesteps.len()
+        ),
+        remedy: format!("ask for {} or {} steps", steps - 1, steps + 1),
+        w2_cost: bench.cost(&distinct, &repaired),
+    })
+}
+
+/// The first level against the training range.
+fn range(
+    config: &SchedulerConfig,
+    steps: usize,
+    largest: f64,
+    sigmas: &[f64],
+    bench: &Bench,
+) -> Option<Finding> {
+    let first = sigmas[0];
+    if first > largest * (1.0 + 1e-6) {
+        return Some(Finding {
+            code: Code::AboveTraining,
+            severity: Severity::Error,
+            step: Some(0),
+            message: format!("σ {first:.4} is above the largest training σ, {largest:.4}"),
+            remedy: "lower sigma_max, or give the betas the network was trained with".into(),
+            w2_cost: None,
+        });
+    }
+    if first >= 0.98 * largest {
+        return None;
+    }
+    let trailing = SchedulerConfig { spacing: TimestepSpacing::Trailing, steps_offset: 0, ..config.clone() };
+    let errors = trailing.levels(steps).ok().and_then(|levels| bench.errors(&levels.sigmas));
+    let both = bench.errors(sigmas).zip(errors);
+    let whole = both.as_ref().map_or_else(String::new, |(as_is, repaired)| {
+        format!("; W2 in all {:.4} as it is, {:.4} with trailing spacing", as_is.w2, repaired.w2)
+    });
+    let leading = config.spacing == TimestepSpacing::Leading;
+    let cause = if leading { "leading spacing never reaches the last timestep" } else { "as configured" };
+    let cost = both.map(|(as_is, repaired)| as_is.initialisation - repaired.initialisation);
+    let severity = match cost {
+        _ if first < 0.5 * largest => Severity::Error,
+        Some(cost) if cost < 1e-2 * bench.size() => Severity::Info,
+        _ => Severity::Warning,
+    };
+    Some(Finding {
+        code: Code::StartBelowTraining,
+        severity,
+        step: Some(0),
+        message: format!(
+            "starts at σ {first:.4}, below the largest training σ, {largest:.4} ({cause}){whole}"
+        ),
+        remedy: "set timestep_spacing to trailing".into(),
+        w2_cost: cost,
+    })
+}
+
+/// DDIM and PNDM go down by ⌊K/N⌋ from each timestep: the next one should be there.
+fn mismatched_levels(config: &SchedulerConfig, steps: usize, timesteps: &[f64]) -> Option<Finding> {
+    if !matches!(config.class, SchedulerClass::Ddim | SchedulerClass::Pndm) {
+        return None;
+    }
+    let stride = (config.train_timesteps / steps) as f64;
+    let step = timesteps.windows(2).position(|pair| pair[0] - stride != pair[1])?;
+    Some(Finding {
+        code: Code::MismatchedLevels,
+        severity: Severity::Warning,
+        step: Some(step),
+        message: format!(
+            "goes from timestep {} to {}, but the network is then told {}",
+            timesteps[step],
+            timesteps[step] - stride,
+            timesteps[step + 1]
+        ),
+        remedy: format!("use leading spacing, or a number of steps that divides {}", config.train_timesteps),
+        w2_cost: None,
+    })
+}

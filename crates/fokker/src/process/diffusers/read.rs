@@ -1,0 +1,202 @@
+//! From JSON text to a configuration.
+
+use super::{BetaSchedule, MAX_TRAIN_TIMESTEPS, Respacing, SchedulerClass, SchedulerConfig, TimestepSpacing};
+use crate::{Error, Result};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// The fields as they stand in the file; absent and `null` are the same, others are ignored.
+#[derive(Debug, Deserialize)]
+struct Fields {
+    #[serde(rename = "_class_name")]
+    class_name: Option<String>,
+    num_train_timesteps: Option<usize>,
+    beta_start: Option<f64>,
+    beta_end: Option<f64>,
+    beta_schedule: Option<String>,
+    trained_betas: Option<Vec<f64>>,
+    timestep_spacing: Option<String>,
+    steps_offset: Option<usize>,
+    use_karras_sigmas: Option<bool>,
+    use_exponential_sigmas: Option<bool>,
+    use_beta_sigmas: Option<bool>,
+    use_lu_lambdas: Option<bool>,
+    use_flow_sigmas: Option<bool>,
+    sigma_min: Option<f64>,
+    sigma_max: Option<f64>,
+    final_sigmas_type: Option<String>,
+    set_alpha_to_one: Option<bool>,
+    rescale_betas_zero_snr: Option<bool>,
+    lambda_min_clipped: Option<f64>,
+    solver_order: Option<usize>,
+    algorithm_type: Option<String>,
+    interpolation_type: Option<String>,
+}
+
+pub(super) fn config(text: &str) -> Result<SchedulerConfig> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let parse = |reason: String| Error::Parse { what: "the scheduler configuration", reason };
+    let fields: Fields = serde_json::from_str(&python_json(text)).map_err(|e| parse(e.to_string()))?;
+    let Some(name) = &fields.class_name else {
+        return Err(parse(
+            "it has no _class_name: give the scheduler_config.json of a diffusers model".into(),
+        ));
+    };
+    let class = class(name)?;
+    refuse_other_respacings(&fields)?;
+    let dpm = class == SchedulerClass::DpmSolverMultistep;
+    let respacing = match (fields.use_karras_sigmas, fields.use_exponential_sigmas) {
+        (Some(true), Some(true)) => {
+            return Err(parse("use_karras_sigmas and use_exponential_sigmas exclude each other".into()));
+        }
+        _ if class.steps_by_index() || class == SchedulerClass::EulerAncestral => Respacing::None,
+        (Some(true), _) => Respacing::Karras,
+        (_, Some(true)) => Respacing::Exponential,
+        _ => Respacing::None,
+    };
+    let heun = class == SchedulerClass::Heun;
+    let config = SchedulerConfig {
+        class,
+        train_timesteps: fields.num_train_timesteps.unwrap_or(1000),
+        beta_start: fields.beta_start.unwrap_or(if heun { 0.00085 } else { 0.0001 }),
+        beta_end: fields.beta_end.unwrap_or(if heun { 0.012 } else { 0.02 }),
+        beta_schedule: beta_schedule(fields.beta_schedule.as_deref())?,
+        trained_betas: fields.trained_betas,
+        spacing: spacing(fields.timestep_spacing.as_deref(), class)?,
+        steps_offset: fields.steps_offset.unwrap_or(0),
+        respacing,
+        sigma_min: fields.sigma_min.filter(|_| class == SchedulerClass::Euler),
+        sigma_max: fields.sigma_max.filter(|_| class == SchedulerClass::Euler),
+        ends_at_sigma_min: ends_at_sigma_min(fields.final_sigmas_type.as_deref())?
+            && (dpm || class == SchedulerClass::Euler),
+        set_alpha_to_one: fields.set_alpha_to_one.unwrap_or(class != SchedulerClass::Pndm),
+        zero_terminal_snr: fields.rescale_betas_zero_snr.unwrap_or(false),
+        lambda_min_clipped: fields.lambda_min_clipped.filter(|_| dpm).unwrap_or(f64::NEG_INFINITY),
+        solver_order: fields.solver_order.unwrap_or(2),
+    };
+    check(&config)?;
+    Ok(config)
+}
+
+fn check(config: &SchedulerConfig) -> Result<()> {
+    if config.train_timesteps == 0 || config.train_timesteps > MAX_TRAIN_TIMESTEPS {
+        let requirement = format!("from 1 to {MAX_TRAIN_TIMESTEPS}");
+        let found = config.train_timesteps as f64;
+        return Err(Error::Argument { name: "num_train_timesteps", requirement, found });
+    }
+    for (name, sigma) in [("sigma_min", config.sigma_min), ("sigma_max", config.sigma_max)] {
+        if let Some(found) = sigma.filter(|s| !(*s > 0.0 && *s < 1e6)) {
+            return Err(Error::Argument { name, requirement: "positive and below 1e6".into(), found });
+        }
+    }
+    for (name, beta) in [("beta_start", config.beta_start), ("beta_end", config.beta_end)] {
+        if beta < 0.0 {
+            return Err(Error::Argument { name, requirement: "non-negative".into(), found: beta });
+        }
+    }
+    match &config.trained_betas {
+        Some(betas) if betas.is_empty() => Err(Error::Empty { name: "trained_betas" }),
+        Some(betas) if betas.len() > MAX_TRAIN_TIMESTEPS => {
+            Err(Error::Size { name: "trained_betas", expected: config.train_timesteps, found: betas.len() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn class(name: &str) -> Result<SchedulerClass> {
+    if let Some((_, class)) = SchedulerClass::ALL.iter().find(|(known, _)| *known == name) {
+        return Ok(*class);
+    }
+    if name.contains("Flow") {
+        return Err(unsupported(format!("{} is a flow-matching scheduler", short(name))));
+    }
+    let known = SchedulerClass::ALL.map(|(name, _)| name).join(", ");
+    Err(Error::Name { what: "scheduler class", found: short(name), known })
+}
+
+/// A name as it may be repeated in an error of one line.
+fn short(name: &str) -> String {
+    name.chars().take(60).collect()
+}
+
+fn refuse_other_respacings(fields: &Fields) -> Result<()> {
+    let log_linear = fields.interpolation_type.as_deref() == Some("log_linear");
+    for (set, option) in [
+        (fields.use_beta_sigmas, "use_beta_sigmas"),
+        (fields.use_lu_lambdas, "use_lu_lambdas"),
+        (fields.use_flow_sigmas, "use_flow_sigmas"),
+        (Some(log_linear), "interpolation_type log_linear"),
+    ] {
+        if set == Some(true) {
+            return Err(unsupported(format!("{option} is not read")));
+        }
+    }
+    match fields.algorithm_type.as_deref() {
+        Some(name) if name.starts_with("sde-") => {
+            Err(unsupported(format!("algorithm_type {} is not audited", short(name))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unsupported(reason: String) -> Error {
+    Error::Undefined {
+        what: "the σ list of this scheduler",
+        reason,
+        remedy: "print scheduler.sigmas.tolist() after set_timesteps and give that list instead",
+    }
+}
+
+fn beta_schedule(name: Option<&str>) -> Result<BetaSchedule> {
+    match name {
+        None | Some("linear") => Ok(BetaSchedule::Linear),
+        Some("scaled_linear") => Ok(BetaSchedule::ScaledLinear),
+        Some("squaredcos_cap_v2") => Ok(BetaSchedule::SquaredCosine),
+        Some(other) => Err(Error::Name {
+            what: "beta_schedule",
+            found: short(other),
+            known: "linear, scaled_linear, squaredcos_cap_v2; others by their betas as trained_betas".into(),
+        }),
+    }
+}
+
+fn spacing(name: Option<&str>, class: SchedulerClass) -> Result<TimestepSpacing> {
+    match name {
+        None if class.steps_by_index() => Ok(TimestepSpacing::Leading),
+        None | Some("linspace") => Ok(TimestepSpacing::Linspace),
+        Some("leading") => Ok(TimestepSpacing::Leading),
+        Some("trailing") => Ok(TimestepSpacing::Trailing),
+        Some(other) => Err(Error::Name {
+            what: "timestep_spacing",
+            found: short(other),
+            known: "linspace, leading, trailing".into(),
+        }),
+    }
+}
+
+fn ends_at_sigma_min(name: Option<&str>) -> Result<bool> {
+    match name {
+        None | Some("zero") => Ok(false),
+        Some("sigma_min") => Ok(true),
+        Some(other) => Err(Error::Name {
+            what: "final_sigmas_type",
+            found: short(other),
+            known: "zero, sigma_min".into(),
+        }),
+    }
+}
+
+/// Python writes infinities bare (`-Infinity` is DPM-Solver's default clip), which JSON has not:
+/// outside strings they become the largest numbers.
+fn python_json(text: &str) -> Cow<'_, str> {
+    if !text.contains("Infinity") {
+        return Cow::Borrowed(text);
+    }
+    // Parts with an even index lie outside strings, but for escaped quotes, which no field that
+    // is read contains.
+    let parts = text.split('"').enumerate().map(|(i, part)| match i % 2 {
+        0 => part.replace("Infinity", "1e308"),
+        _ => part.to_owned(),
+    });
+    Cow::Owned(parts.collect::<Vec<_>>().join("\""))
+}
