@@ -4,7 +4,7 @@ use super::law;
 use crate::args::{Global, LawArguments, LintArguments, LintLaw};
 use crate::files::read_text;
 use crate::progress::Progress;
-use crate::report::number;
+use crate::report::{number, wrapped};
 use anyhow::{Context, bail};
 use fokker::audit::{Finding, Severity, lint_config, lint_sigmas, parse_sigmas};
 use fokker::process::SchedulerConfig;
@@ -98,9 +98,14 @@ fn render(findings: &[Finding]) -> String {
             Severity::Info => "info",
         };
         let step = finding.step.map_or_else(String::new, |step| format!(" at step {step}"));
-        let cost = finding.w2_cost.map_or_else(String::new, |cost| format!(" (costs W2 {})", number(cost)));
+        // Flaws can cancel other errors on a given law: a cost below zero.
+        let cost = finding.w2_cost.map_or_else(String::new, |cost| match cost < 0.0 {
+            true => format!(" (happens to hide W2 {} here)", number(-cost)),
+            false => format!(" (costs W2 {})", number(cost)),
+        });
         text += &format!("{severity}: {}{step}{cost}\n", finding.code.name());
-        text += &format!("  {}\n  remedy: {}\n\n", finding.message, finding.remedy);
+        let lines = format!("  {}\n  remedy: {}", finding.message, finding.remedy);
+        text += &format!("{}\n\n", wrapped(&lines));
     }
     let count = |severity, word: &str| {
         let count = findings.iter().filter(|finding| finding.severity == severity).count();
