@@ -1,12 +1,15 @@
 //! The commands: each turns its arguments into the text it prints.
 
+mod clouds;
+mod couple;
 mod demo;
+mod distance;
 mod errors;
 mod law;
 mod sampler;
 mod tune;
 
-use crate::args::{Arguments, AuditCommand, Command};
+use crate::args::{Arguments, AuditCommand, Command, TransportCommand};
 
 /// Runs the command and returns what goes to stdout.
 pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
@@ -14,5 +17,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Demo => demo::run(&arguments.global),
         Command::Audit(AuditCommand::Errors(errors)) => errors::run(errors, &arguments.global),
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
+        Command::Transport(TransportCommand::Distance(distance)) => {
+            distance::run(distance, &arguments.global)
+        }
+        Command::Transport(TransportCommand::Couple(couple)) => couple::run(couple, &arguments.global),
     }
 }
