@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{bytes, cells_in, fokker, npy, number, run, run_in, shared_data, succeed, succeed_in};
+use common::{
+    bytes, cells_in, example_clouds, fokker, npy, number, run, run_in, shared_data, succeed, succeed_in,
+};
 use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
@@ -35,15 +37,16 @@ fn every_help() -> Vec<(String, String)> {
 #[test]
 fn every_help_shows_examples_that_run() {
     let helps = every_help();
-    for command in ["", "demo", "audit", "audit errors"] {
+    for command in ["", "demo", "audit", "audit errors", "transport", "transport distance"] {
         assert!(helps.iter().any(|(name, _)| name == command), "{command} was not found");
     }
+    let folder = example_clouds();
     for (command, help) in helps {
         let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  fokker ")).collect();
         assert!(!examples.is_empty(), "`fokker {command} --help` shows no example");
         for example in examples {
             assert!(example.len() + 9 <= 80, "too wide for a terminal: {example}");
-            assert!(!succeed(example).is_empty(), "{example}");
+            assert!(!succeed_in(folder.path(), example).is_empty(), "{example}");
         }
     }
 }

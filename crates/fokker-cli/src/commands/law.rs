@@ -1,16 +1,13 @@
 //! The data law that is audited, from whatever the user has.
 
 use crate::args::LawArguments;
-use crate::files::{Rows, open_rows, read_texture, read_vector};
+use crate::files::{MEMORY, Rows, named, open_rows, read_all, read_texture, read_vector};
 use anyhow::{Context, bail};
 use fokker::problems::parse_spectrum;
 use fokker::statistics::{Covariance, Gaussian};
 use fokker::{ArrayBlocks, Blocks, Monitor};
-use ndarray::{Array2, Axis, Slice};
+use ndarray::Array2;
 use std::path::Path;
-
-/// Memory that matrices made from data may take: 8 GiB.
-const MEMORY: usize = 8 << 30;
 
 /// The data law, the law whose score is used when it is another one, and a line about them.
 pub struct Laws {
@@ -108,20 +105,12 @@ fn from_rows(path: &Path, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::
     Ok((if keep_columns { law } else { law.in_own_axes() }, description))
 }
 
-/// The error with the path of its file, which what a file says of itself already starts with.
-fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(fokker::Error::Source(_)) => error,
-        _ => error.context(path.display().to_string()),
-    }
-}
-
 /// By the covariance, or by the products of the rows when there are fewer of them than columns.
 fn law_of(rows: &mut dyn Blocks, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
     if rows.rows().is_some_and(|n| n >= rows.dim() || keep_columns) {
         return from_blocks(rows, monitor);
     }
-    let x = read_all(rows, monitor)?;
+    let x = read_all(rows, "save them as .npy, or give --eigenvalues", monitor)?;
     if x.nrows() >= x.ncols() || keep_columns {
         return from_blocks(&mut ArrayBlocks::new(x.view()), monitor);
     }
@@ -144,25 +133,4 @@ fn check_memory(extent: usize, what: &str) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// All rows in memory: text files do not tell their number, and few rows are kept anyway.
-fn read_all(rows: &mut dyn Blocks, monitor: &dyn Monitor) -> anyhow::Result<Array2<f64>> {
-    let mut block = Array2::zeros((256, rows.dim()));
-    let mut all = Array2::zeros((0, rows.dim()));
-    loop {
-        let count = rows.next(&mut block)?;
-        all.append(Axis(0), block.slice_axis(Axis(0), Slice::from(..count)))?;
-        let bytes = all.len().saturating_mul(8);
-        if bytes > MEMORY {
-            bail!(
-                "the rows take more than {} GiB of memory: save them as .npy, or give --eigenvalues",
-                MEMORY >> 30
-            );
-        }
-        if count < block.nrows() {
-            return Ok(all);
-        }
-        let _ = monitor.progress("reading rows", all.nrows(), rows.rows().unwrap_or(0));
-    }
 }

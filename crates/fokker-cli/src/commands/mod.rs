@@ -1,6 +1,9 @@
 //! The commands: each turns its arguments into the text it prints.
 
+mod clouds;
+mod couple;
 mod demo;
+mod distance;
 mod errors;
 mod law;
 mod lint;
@@ -8,7 +11,7 @@ mod sampler;
 mod texture;
 mod tune;
 
-use crate::args::{Arguments, AuditCommand, Command};
+use crate::args::{Arguments, AuditCommand, Command, TransportCommand};
 
 /// Runs the command and returns what goes to stdout.
 pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
@@ -18,5 +21,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
         Command::Audit(AuditCommand::Lint(lint)) => lint::run(lint, &arguments.global),
         Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
+        Command::Transport(TransportCommand::Distance(distance)) => {
+            distance::run(distance, &arguments.global)
+        }
+        Command::Transport(TransportCommand::Couple(couple)) => couple::run(couple, &arguments.global),
     }
 }

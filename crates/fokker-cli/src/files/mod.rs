@@ -1,8 +1,8 @@
-//! Reading data files: the only file access in Rust.
+//! Reading and writing data files: the only file access in Rust.
 //!
-//! Files are recognised by their first bytes, not their names, and are not trusted: a header may
+//! What is read is recognised by its first bytes, not its name, and is not trusted: a header may
 //! not make us allocate what the file cannot hold, and every error is one line that starts with
-//! the path, says where, and what to do.
+//! the path, says where, and what to do. What is written appears whole or not at all.
 
 mod idx;
 mod image;
@@ -14,9 +14,13 @@ mod source;
 mod tests;
 mod text;
 mod vector;
+mod whole;
+mod write;
 
 pub use self::image::{read_texture, side_by_side, write_png};
 pub use vector::read_vector;
+pub use whole::{MEMORY, named, read_all, read_rows};
+pub use write::{Values, check_output, write_npz};
 
 use self::image::ImageRows;
 use anyhow::{Result, anyhow, bail};

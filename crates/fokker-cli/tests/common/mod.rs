@@ -88,3 +88,12 @@ pub fn npy(descr: &str, shape: &str, body: &[u8]) -> Vec<u8> {
 pub fn bytes(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
+
+/// A folder with the clouds that the examples of the help name.
+pub fn example_clouds() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write("a.csv", "0,0\n1,0\n0,1\n1,1\n");
+    write("b.csv", "3,4\n4,4\n3,5\n4,5\n");
+    folder
+}

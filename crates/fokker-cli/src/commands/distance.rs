@@ -1,0 +1,296 @@
+//! `fokker transport distance`: how far apart two clouds are, and how to read the number.
+
+use super::clouds::{self, Cloud, Pair, announce, bound, digits, lines};
+use crate::args::{DistanceArguments, Global, MetricName};
+use crate::progress::Progress;
+use crate::report::{number, wrapped};
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use fokker::transport::{
+    Cost, ExactOptions, Floor, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength, energy_distance,
+    exact, floor, kernel_discrepancy, median_distance, sinkhorn_divergence, sliced_wasserstein2,
+};
+use fokker::{Error, Monitor};
+use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
+use serde::Serialize;
+use std::time::Instant;
+
+/// What is computed, with everything it needs beside the clouds.
+#[derive(Clone, Copy)]
+enum Metric {
+    /// W₁ or W₂, by the cost.
+    Exact(Cost),
+    Sliced {
+        directions: usize,
+        seed: u64,
+    },
+    Energy,
+    Mmd {
+        bandwidth: f64,
+    },
+    Sinkhorn {
+        epsilon: Strength,
+    },
+}
+
+/// A distance with what is known of its error.
+struct Measured {
+    value: f64,
+    /// The true value is in [value − gap, value].
+    gap: Option<f64>,
+    /// How far the value can be trusted, in words.
+    certificate: String,
+    /// The metric with scales that were chosen by the clouds, for the floor.
+    metric: Metric,
+}
+
+/// The result as programs read it.
+#[derive(Serialize)]
+struct Output {
+    metric: String,
+    value: f64,
+    gap: Option<f64>,
+    n: usize,
+    m: usize,
+    seconds: f64,
+    floor: Option<FloorOutput>,
+}
+
+#[derive(Serialize)]
+struct FloorOutput {
+    mean: f64,
+    sd: f64,
+    repeats: usize,
+}
+
+/// Runs the command.
+pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
+    check(arguments)?;
+    let both = clouds::read(&arguments.clouds, &Progress::new(global.quiet))?;
+    let pair = Pair::new(&both);
+    let (n, m) = (pair.x.nrows(), pair.y.nrows());
+    let repeats = if arguments.floor { arguments.repeats } else { 0 };
+    if repeats > 0 && n < 2 {
+        bail!("{}: has one row, the floor needs two or more", both[0].name);
+    }
+    let name = name(arguments.metric);
+    let metric = Metric::new(arguments, global.seed, &pair)?;
+    if global.dry_run {
+        let plan = serde_json::json!({ "metric": name, "n": n, "m": m });
+        return Ok(match global.json {
+            true => serde_json::to_string_pretty(&plan)? + "\n",
+            false => {
+                format!("would measure {name} between {} and {}\n", both[0].heading(), both[1].heading())
+            }
+        });
+    }
+    if !global.quiet && !matches!(metric, Metric::Sliced { .. }) {
+        announce(pair.estimate(repeats, |pair| metric.measure(pair, &()).map(|_| ())));
+    }
+    let monitor = Progress::new(global.quiet);
+    let start = Instant::now();
+    let measured = metric.measure(&pair, &monitor)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let floor = match repeats {
+        0 => None,
+        _ => Some(halves(&both[0], measured.metric, repeats, global.seed, &monitor)?),
+    };
+    drop(monitor);
+    if global.json {
+        let Measured { value, gap, .. } = measured;
+        let floor = floor.map(|Floor { mean, sd, repeats }| FloorOutput { mean, sd, repeats });
+        let output = Output { metric: name, value, gap, n, m, seconds, floor };
+        return Ok(serde_json::to_string_pretty(&output)? + "\n");
+    }
+    let mut report = vec![
+        ("clouds", format!("{} and {}", both[0].heading(), both[1].heading())),
+        (name.as_str(), digits(measured.value)),
+        ("certificate", measured.certificate),
+        ("seconds", format!("{seconds:.3}")),
+    ];
+    let mut reading = String::new();
+    if let Some(floor) = floor {
+        let splits = format!("{} ± {} ({repeats} splits)", digits(floor.mean), digits(floor.sd));
+        report.push(("floor", splits));
+        reading = format!("\n{}\n", wrapped(&read_against(&floor, measured.value, &both[0].name)));
+    }
+    Ok(lines(&report) + &reading)
+}
+
+fn name(metric: MetricName) -> String {
+    metric.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Options that the metric does not have, and numbers that make no sense whatever the clouds.
+fn check(arguments: &DistanceArguments) -> Result<()> {
+    let options = [
+        ("--epsilon", MetricName::Sinkhorn, arguments.epsilon),
+        ("--relative-epsilon", MetricName::Sinkhorn, arguments.relative_epsilon),
+        ("--directions", MetricName::SlicedW2, arguments.directions.map(|n| n as f64)),
+        ("--bandwidth", MetricName::Mmd, arguments.bandwidth),
+    ];
+    for (option, metric, value) in options {
+        let Some(value) = value else { continue };
+        if metric != arguments.metric {
+            let (owner, given) = (name(metric), name(arguments.metric));
+            bail!("{option} is an option of --metric {owner}, not of {given}");
+        }
+        if !(value > 0.0 && value.is_finite()) {
+            bail!("{option} must be positive and finite, found {value}");
+        }
+    }
+    if !(1..=100_000).contains(&arguments.repeats) {
+        bail!("--repeats must be from 1 to 100000, found {}", arguments.repeats);
+    }
+    Ok(())
+}
+
+impl Metric {
+    fn new(arguments: &DistanceArguments, seed: u64, pair: &Pair) -> Result<Self> {
+        Ok(match arguments.metric {
+            MetricName::W1 => Metric::Exact(Cost::Euclidean),
+            MetricName::W2 => Metric::Exact(Cost::SquaredEuclidean),
+            MetricName::SlicedW2 => Metric::Sliced { directions: arguments.directions.unwrap_or(256), seed },
+            MetricName::Energy => Metric::Energy,
+            MetricName::Mmd => {
+                let bandwidth = match arguments.bandwidth {
+                    Some(bandwidth) => bandwidth,
+                    None => median_distance(pair.x, pair.y)?,
+                };
+                if !(bandwidth > 0.0 && bandwidth.is_finite()) {
+                    bail!("the median distance is {bandwidth}, which is no bandwidth: give --bandwidth");
+                }
+                Metric::Mmd { bandwidth }
+            }
+            MetricName::Sinkhorn => {
+                let relative = Strength::Relative(arguments.relative_epsilon.unwrap_or(0.05));
+                Metric::Sinkhorn { epsilon: arguments.epsilon.map_or(relative, Strength::Absolute) }
+            }
+        })
+    }
+
+    fn measure(self, pair: &Pair, monitor: &dyn Monitor) -> fokker::Result<Measured> {
+        let &Pair { x, y, a, b } = pair;
+        let options = ExactOptions { source_weights: a, target_weights: b, monitor };
+        let plain = |value, certificate| Measured { value, gap: None, certificate, metric: self };
+        Ok(match self {
+            Metric::Exact(cost) => {
+                let (value, gap) = exact_distance(pair, cost, &options)?;
+                let certificate = format!("exact: by duality at most {} above the true value", bound(gap));
+                Measured { value, gap: Some(gap), certificate, metric: self }
+            }
+            Metric::Sliced { directions, seed } => {
+                let (source_weights, target_weights) = (a, b);
+                let options = SlicedOptions { directions, seed, source_weights, target_weights, monitor };
+                let certificate = format!("none: a mean over {directions} random directions (seed {seed})");
+                plain(sliced_wasserstein2(x, y, &options)?, certificate)
+            }
+            Metric::Energy => {
+                plain(energy_distance(x, y, &options)?, "none needed: a sum over all pairs".into())
+            }
+            Metric::Mmd { bandwidth } => {
+                let certificate =
+                    format!("none needed: a sum over all pairs (bandwidth {})", digits(bandwidth));
+                plain(kernel_discrepancy(x, y, bandwidth, &options)?, certificate)
+            }
+            Metric::Sinkhorn { epsilon } => {
+                let (source_weights, target_weights) = (a, b);
+                let options = SinkhornOptions {
+                    epsilon,
+                    source_weights,
+                    target_weights,
+                    monitor,
+                    ..Default::default()
+                };
+                let found = sinkhorn_divergence(x, y, Cost::SquaredEuclidean, &options)?;
+                let error = found.marginal_error;
+                if found.status != SinkhornStatus::Converged {
+                    let reason = format!(
+                        "no convergence in {} iterations, the marginal error is {error:.1e} of {:.0e}: use a larger epsilon than {}",
+                        options.max_iterations,
+                        options.tolerance,
+                        digits(found.epsilon)
+                    );
+                    return Err(Error::Numerical { what: "sinkhorn", reason });
+                }
+                let certificate =
+                    format!("converged: marginal error {error:.1e} (epsilon {})", digits(found.epsilon));
+                // The floor is of the same divergence, not of one for its own median cost.
+                let metric = Metric::Sinkhorn { epsilon: Strength::Absolute(found.epsilon) };
+                Measured { metric, ..plain(found.value, certificate) }
+            }
+        })
+    }
+}
+
+/// W₁ or W₂ of clouds whose weights sum to one, and how far above the true value it can be.
+fn exact_distance(pair: &Pair, cost: Cost, options: &ExactOptions) -> fokker::Result<(f64, f64)> {
+    // Squares of very large or small coordinates leave the range of numbers; powers of two are exact.
+    let largest = pair.x.iter().chain(pair.y).fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let extreme = largest > 0.0 && !(1e-100..1e100).contains(&largest);
+    let exponent = if extreme { largest.log2().floor() as i32 } else { 0 };
+    let scale = |cloud: ArrayView2<f64>| cloud.mapv(|value| shifted(value, -exponent));
+    let coupling = match extreme {
+        false => exact(pair.x, pair.y, cost, options)?,
+        true => exact(scale(pair.x).view(), scale(pair.y).view(), cost, options)?,
+    };
+    let (cost_value, gap) = (coupling.cost, coupling.certificate.gap.max(0.0).min(coupling.cost));
+    let (value, gap) = match cost {
+        Cost::Euclidean => (cost_value, gap),
+        // √c − √(c − gap), without cancellation.
+        Cost::SquaredEuclidean if cost_value > 0.0 => {
+            let root = cost_value.sqrt();
+            (root, gap / (root + (cost_value - gap).sqrt()))
+        }
+        Cost::SquaredEuclidean => (0.0, 0.0),
+    };
+    Ok((shifted(value, exponent), shifted(gap, exponent)))
+}
+
+/// value · 2^exponent, in two steps since one power of two may be out of range.
+fn shifted(value: f64, exponent: i32) -> f64 {
+    let half = exponent / 2;
+    value * 2f64.powi(half) * 2f64.powi(exponent - half)
+}
+
+/// The same distance between random halves of a cloud, weights included.
+fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, monitor: &dyn Monitor) -> Result<Floor> {
+    let d = cloud.x.ncols();
+    let points =
+        |half: ArrayView2<'_, f64>| -> Array2<f64> { half.slice_axis(Axis(1), Slice::from(..d)).to_owned() };
+    // Weights travel with their points, as one more column.
+    let sample = match &cloud.weights {
+        None => cloud.x.clone(),
+        Some(weights) => concatenate(Axis(1), &[cloud.x.view(), weights.view().insert_axis(Axis(1))])?,
+    };
+    let distance = |first: ArrayView2<f64>, second: ArrayView2<f64>| {
+        let (x, y) = (points(first), points(second));
+        let weights = |half: ArrayView2<f64>| {
+            cloud.weights.as_ref().map(|_| {
+                let weights = half.column(d).to_owned();
+                let total = weights.sum();
+                if total > 0.0 { weights / total } else { weights }
+            })
+        };
+        let (a, b) = (weights(first), weights(second));
+        let (a, b) = (a.as_ref().map(|a| a.view()), b.as_ref().map(|b| b.view()));
+        Ok(metric.measure(&Pair { x: x.view(), y: y.view(), a, b }, monitor)?.value)
+    };
+    Ok(floor(sample.view(), repeats, seed, distance)?)
+}
+
+/// One sentence on what a distance means beside the floor.
+fn read_against(floor: &Floor, value: f64, cloud: &str) -> String {
+    let above = value > floor.mean + 2.0 * floor.sd;
+    let ratio = value / floor.mean;
+    match (above, ratio.is_finite()) {
+        (true, true) => {
+            format!("{} times the floor: more than chance puts between two halves of {cloud}.", number(ratio))
+        }
+        (true, false) => format!("Chance puts nothing between two halves of {cloud}: any distance is real."),
+        (false, _) => format!(
+            "About what chance gives: no more than between two halves of {cloud}, which are half as large, so \
+             that a small difference could hide below the floor."
+        ),
+    }
+}
