@@ -145,7 +145,10 @@ fn format(source: &Source) -> Result<Format> {
     if idx::is_idx(head) {
         return Ok(Format::Idx);
     }
+    // A list in brackets is one whatever its name, such as a pasted list of σ.
+    let bracket = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     match source.extension.as_str() {
+        "csv" | "tsv" | "txt" | "" if bracket => Ok(Format::Json),
         "npy" => bail!("does not start like a .npy file, save it again with numpy.save"),
         "npz" => bail!("does not start like an .npz file, save it again with numpy.savez"),
         "idx" => bail!("does not start like an IDX file (0 0 type axes), download it again"),
