@@ -4,12 +4,14 @@
 //! spectrum of natural images of the same size takes its place.
 
 use divan::Bencher;
+use fokker::audit::tune::{TuneOptions, tune};
 use fokker::audit::{Audit, Start};
 use fokker::problems::natural_image_spectrum;
 use fokker::process::{Grid, Linear, Spacing};
-use fokker::sampling::parse_scheme;
+use fokker::sampling::{SCHEMES, parse_scheme};
 use fokker::statistics::Gaussian;
 use ndarray::Array1;
+use rayon::prelude::*;
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -60,4 +62,35 @@ fn large_spectrum(bencher: Bencher, name: &str) {
     bencher
         .counter(divan::counter::ItemsCount::new(196_608usize * 1000))
         .bench(|| audit.errors(&*scheme, &grid, Start::Normal).expect("independent coordinates").w2);
+}
+
+/// The grid of 20 score evaluations that is best for the spectrum of the table.
+#[divan::bench(args = ["dpmpp-2m", "heun", "em", "edm-heun"], sample_count = 3, sample_size = 1)]
+fn tune_20(bencher: Bencher, name: &str) {
+    let spectrum = common::cifar10_spectrum()
+        .unwrap_or_else(|| natural_image_spectrum(32, 32, 3).expect("valid extents"));
+    let laws = [Gaussian::from_eigenvalues(spectrum).expect("valid eigenvalues")];
+    let scheme = parse_scheme(name).expect("a known name");
+    let options = TuneOptions::default();
+    bencher.bench(|| {
+        tune(&laws, &*scheme, 20, &schedule(), &options).expect("a scheme defined on standard grids").w2
+    });
+}
+
+/// The best grids of all schemes for three budgets.
+#[divan::bench(sample_count = 1, sample_size = 1)]
+fn tune_all_schemes_and_three_budgets(bencher: Bencher) {
+    let spectrum = common::cifar10_spectrum()
+        .unwrap_or_else(|| natural_image_spectrum(32, 32, 3).expect("valid extents"));
+    let laws = [Gaussian::from_eigenvalues(spectrum).expect("valid eigenvalues")];
+    let cases: Vec<(&str, usize)> =
+        SCHEMES.iter().flat_map(|&name| [10, 20, 50].map(|nfe| (name, nfe))).collect();
+    bencher.bench(|| {
+        let w2 = |&(name, nfe): &(&str, usize)| {
+            let scheme = parse_scheme(name).expect("a known name");
+            // DDPM is defined on no standard grid of 10 steps.
+            tune(&laws, &*scheme, nfe, &schedule(), &TuneOptions::default()).map_or(0.0, |tuned| tuned.w2)
+        };
+        cases.par_iter().map(w2).sum::<f64>()
+    });
 }
