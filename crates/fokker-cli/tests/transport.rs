@@ -111,13 +111,13 @@ fn weights_stand_for_repeated_points() {
     write(at, "long.csv", "0,0\n1,2\n1,2\n");
     write(at, "b.csv", "5,1\n-1,3\n2,2\n");
     write(at, "one.txt", "1 2");
-    write(at, "equal.txt", "[7, 7, 7]");
+    write(at, "equal.json", "[7, 7, 7]");
     for metric in ["w1", "w2", "energy", "sliced-w2", "mmd --bandwidth 1"] {
         let repeated = value(at, &format!("long.csv b.csv --metric {metric}"));
         for weights in [
             "--weights-a one.txt",
-            "--weights-a one.txt --weights-b equal.txt",
-            "--weights one.txt,equal.txt",
+            "--weights-a one.txt --weights-b equal.json",
+            "--weights one.txt,equal.json",
         ] {
             let weighted = value(at, &format!("short.csv b.csv --metric {metric} {weights}"));
             assert!((weighted - repeated).abs() < 1e-13 * repeated, "{metric}: {weighted} {repeated}");
