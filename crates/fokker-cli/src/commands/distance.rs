@@ -289,7 +289,7 @@ fn read_against(floor: &Floor, value: f64, cloud: &str) -> String {
         }
         (true, false) => format!("Chance puts nothing between two halves of {cloud}: any distance is real."),
         (false, _) => format!(
-            "About what chance gives: no more than between two halves of {cloud}, which are half as large, so \
+            "About what chance gives between two halves of {cloud}, which are half as large, so \
              that a small difference could hide below the floor."
         ),
     }
