@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut1, Axis, Slice, Zip};
 use rayon::prelude::*;
 
 /// Eigenvalues per task: a few rows of them stay in the first-level cache over all steps.
-const COLUMNS: usize = 512;
+const COLUMNS: usize = 1536;
 
 /// What a sampler does to each coordinate: `y_N = gain · y_0 + offset + N(0, variance)`, each `[d]`.
 #[derive(Debug, Clone, PartialEq)]

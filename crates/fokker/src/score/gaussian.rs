@@ -5,7 +5,7 @@ use crate::process::{OrnsteinUhlenbeck, Schedule};
 use crate::statistics::Gaussian;
 use crate::{Error, Result};
 use fokker_linalg::{matmul, matmul_into};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
 
 /// The score of N(m, Σ) noised by a schedule.
 ///
@@ -40,21 +40,21 @@ impl<'a> GaussianScore<'a> {
     }
 
     /// Score in the coordinates of the eigenvectors.
-    fn own_score_into(&self, t: f64, y: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
+    fn own_score_into(&self, t: f64, y: ArrayView2<f64>, out: ArrayViewMut2<f64>) -> Result<()> {
         let clock = self.schedule.clock(t);
         let (alpha, variance) = (OrnsteinUhlenbeck::alpha(clock), OrnsteinUhlenbeck::variance(clock));
         if variance == 0.0 {
             check_regular(self.law, t)?;
         }
-        let factor = |value: f64| -1.0 / (alpha * alpha * value + variance);
-        if let (1, None) = (y.nrows(), &self.own_mean) {
-            let row = Zip::from(out.row_mut(0)).and(y.row(0)).and(self.law.values());
-            row.for_each(|o, &y, &value| *o = factor(value) * y);
-            return Ok(());
-        }
-        // One division an eigenvalue, however many rows.
-        let factors = self.law.values().mapv(factor);
-        for (y, mut out) in y.rows().into_iter().zip(out.rows_mut()) {
+        // The last row carries the factors for all others: one division an eigenvalue, however
+        // many rows, and no storage.
+        let Some(others) = y.nrows().checked_sub(1) else { return Ok(()) };
+        let (mut rows, mut last) = out.split_at(Axis(0), others);
+        let mut factors = last.row_mut(0);
+        Zip::from(&mut factors)
+            .and(self.law.values())
+            .for_each(|factor, &value| *factor = -1.0 / (alpha * alpha * value + variance));
+        for (y, mut out) in y.rows().into_iter().zip(rows.rows_mut()) {
             match &self.own_mean {
                 None => Zip::from(&mut out).and(&y).and(&factors).for_each(|o, &y, &f| *o = f * y),
                 Some(mean) => Zip::from(&mut out)
@@ -63,6 +63,11 @@ impl<'a> GaussianScore<'a> {
                     .and(mean)
                     .for_each(|o, &y, &f, &m| *o = f * (y - alpha * m)),
             }
+        }
+        let y = y.row(others);
+        match &self.own_mean {
+            None => Zip::from(&mut factors).and(y).for_each(|o, &y| *o *= y),
+            Some(mean) => Zip::from(&mut factors).and(y).and(mean).for_each(|o, &y, &m| *o *= y - alpha * m),
         }
         Ok(())
     }
