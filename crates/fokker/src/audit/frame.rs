@@ -7,7 +7,7 @@ use crate::process::{OrnsteinUhlenbeck as Ou, Schedule};
 use crate::statistics::Gaussian;
 use crate::transport::bures;
 use fokker_linalg::matmul;
-use ndarray::{Array1, Array2, Axis, Slice, concatenate};
+use ndarray::{Array1, Array2, Axis, Slice, Zip, concatenate};
 
 /// A Gaussian law in the axes of a frame.
 #[derive(Debug, Clone)]
@@ -21,11 +21,19 @@ pub(super) enum Law {
 impl Law {
     /// The law after a sampler.
     pub fn after(&self, map: &Propagation) -> Law {
-        let moved = |mean: &Array1<f64>| &map.gain * mean + &map.offset;
+        let moved = |mean: &Array1<f64>| {
+            Zip::from(mean)
+                .and(&map.gain)
+                .and(&map.offset)
+                .map_collect(|&m, &gain, &offset| gain * m + offset)
+        };
         match self {
             Law::Modes { mean, deviation } => Law::Modes {
                 mean: moved(mean),
-                deviation: ((&map.gain * deviation).mapv(|s| s * s) + &map.variance).mapv(f64::sqrt),
+                deviation: Zip::from(deviation)
+                    .and(&map.gain)
+                    .and(&map.variance)
+                    .map_collect(|&s, &gain, &variance| ((gain * s).powi(2) + variance).sqrt()),
             },
             Law::Factor { mean, factor } => {
                 let gained = factor * &map.gain.view().insert_axis(Axis(1));
@@ -141,7 +149,7 @@ impl Frame {
     /// W₂ between two laws of this frame.
     pub fn wasserstein2(&self, a: &Law, b: &Law) -> Result<f64> {
         if let Some(squares) = squares(a, b) {
-            return Ok((&squares * &self.multiplicity).sum().sqrt());
+            return Ok(squares.dot(&self.multiplicity).sqrt());
         }
         match (a, b) {
             (Law::Factor { mean, factor }, Law::Factor { mean: other_mean, factor: other }) => {
