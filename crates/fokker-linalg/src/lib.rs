@@ -9,6 +9,10 @@ use faer::{Accum, MatMut, MatRef, Par, Side};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
 use std::sync::Once;
 
+mod cholesky;
+
+pub use cholesky::Cholesky;
+
 /// What can go wrong in a factorisation.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LinalgError {
@@ -19,6 +23,14 @@ pub enum LinalgError {
         row: usize,
         /// Column of the first such entry.
         column: usize,
+    },
+    /// A matrix that must be positive definite is not.
+    #[error("the {order}×{order} matrix is not positive definite: pivot {pivot} is not positive")]
+    NotPositiveDefinite {
+        /// Rows and columns of the matrix.
+        order: usize,
+        /// Index of the first pivot that is not positive.
+        pivot: usize,
     },
     /// The iteration of the factorisation did not converge.
     #[error("the {factorisation} of a {rows}×{columns} matrix did not converge")]

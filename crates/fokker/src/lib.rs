@@ -23,9 +23,13 @@
 
 mod blocks;
 mod error;
+mod merge;
 mod monitor;
+#[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next commits"))]
+mod saved;
 
 pub mod audit;
+pub mod basis;
 pub mod problems;
 pub mod process;
 pub mod sampling;
@@ -35,6 +39,7 @@ pub mod transport;
 
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
+pub use merge::Merge;
 pub use monitor::Monitor;
 
 /// The Rust blocks of the README and the contributor's guide are run as doctests.

@@ -1,7 +1,7 @@
 //! Mean and covariance of rows, in one pass, mergeable.
 
 use super::Gaussian;
-use crate::{Blocks, Error, Monitor, Result};
+use crate::{Blocks, Error, Merge, Monitor, Result};
 use fokker_linalg::{gram_accumulate_panel, mirror_lower};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
@@ -22,7 +22,7 @@ const PANEL: usize = 128;
 /// mean and merged instead [Chan, Golub, LeVeque 1983]. Memory 8 d² bytes, cost n d² flops.
 ///
 /// ```
-/// use fokker::statistics::Covariance;
+/// use fokker::{Merge, statistics::Covariance};
 /// use ndarray::array;
 /// let mut half = Covariance::new(2);
 /// half.observe(array![[1.0, 0.0], [3.0, 0.0]].view()).unwrap();
@@ -86,26 +86,6 @@ impl Covariance {
         Ok(())
     }
 
-    /// Adds the rows another one has seen: the same as having observed them here.
-    ///
-    /// # Errors
-    /// A different number of columns.
-    pub fn merge(&mut self, other: &Covariance) -> Result<()> {
-        if other.mean.len() != self.mean.len() {
-            return Err(Error::Size { name: "columns", expected: self.mean.len(), found: other.mean.len() });
-        }
-        if other.count > 0 {
-            self.scatter += &other.scatter;
-            self.shift(other.count, &other.mean);
-        }
-        Ok(())
-    }
-
-    /// Number of rows seen.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
     /// Mean m, `[d]`; zeros before the first row.
     pub fn mean(&self) -> &Array1<f64> {
         &self.mean
@@ -162,6 +142,24 @@ impl Covariance {
 pub(super) fn too_few_rows(found: usize) -> Error {
     let requirement = "at least 2 to have a covariance".into();
     Error::Argument { name: "the number of data rows", requirement, found: found as f64 }
+}
+
+impl Merge for Covariance {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    /// A different number of columns is an error.
+    fn merge(&mut self, other: &Covariance) -> Result<()> {
+        if other.mean.len() != self.mean.len() {
+            return Err(Error::Size { name: "columns", expected: self.mean.len(), found: other.mean.len() });
+        }
+        if other.count > 0 {
+            self.scatter += &other.scatter;
+            self.shift(other.count, &other.mean);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
