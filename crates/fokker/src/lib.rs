@@ -37,6 +37,7 @@ pub mod score;
 pub mod statistics;
 pub mod transport;
 
+pub(crate) use blocks::in_parallel;
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
 pub use merge::Merge;
