@@ -25,13 +25,15 @@ mod blocks;
 mod error;
 mod merge;
 mod monitor;
-#[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next commits"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "its users come with the next commits"))]
 mod saved;
 
 pub mod audit;
 pub mod basis;
+pub mod population;
 pub mod problems;
 pub mod process;
+pub mod regression;
 pub mod sampling;
 pub mod score;
 pub mod statistics;
