@@ -27,7 +27,8 @@ const LIMITS: [(&str, f64); 14] = [
 /// 2000 particles over five explicit Euler steps of 0.01, all snapshots of the same particles.
 fn snapshots(name: &str) -> Snapshots {
     let energy = BenchmarkEnergy::parse(name).unwrap();
-    let gradient = |x: ndarray::ArrayView2<f64>, out: ndarray::ArrayViewMut2<f64>| energy.gradient_into(x, out);
+    let gradient =
+        |x: ndarray::ArrayView2<f64>, out: ndarray::ArrayViewMut2<f64>| energy.gradient_into(x, out);
     let options = PopulationOptions {
         potential: Some(&gradient),
         particles: 2000,
