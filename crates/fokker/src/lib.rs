@@ -25,7 +25,6 @@ mod blocks;
 mod error;
 mod merge;
 mod monitor;
-#[cfg_attr(not(test), allow(dead_code, reason = "its users come with the next commits"))]
 mod saved;
 
 pub mod audit;

@@ -96,6 +96,7 @@ mod fit;
 mod interaction;
 mod options;
 mod predict;
+mod saved;
 mod snapshots;
 mod weak;
 
