@@ -25,7 +25,6 @@ mod blocks;
 mod error;
 mod merge;
 mod monitor;
-#[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next commits"))]
 mod saved;
 
 pub mod audit;
@@ -34,6 +33,7 @@ pub mod problems;
 pub mod process;
 pub mod sampling;
 pub mod score;
+pub mod spectral;
 pub mod statistics;
 pub mod transport;
 
