@@ -161,6 +161,11 @@ impl SpectralFit {
         &self.report
     }
 
+    /// Its coordinates.
+    pub fn coordinates(&self) -> Coordinates {
+        self.frame.kind
+    }
+
     /// Dimension of the data.
     pub fn dim(&self) -> usize {
         self.frame.data_dim()
