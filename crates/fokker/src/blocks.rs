@@ -2,6 +2,7 @@
 
 use crate::Result;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
+use rayon::prelude::*;
 
 /// A source of rows `[n, d]` read from front to back: an array, or a file larger than memory.
 pub trait Blocks {
@@ -60,4 +61,9 @@ impl Blocks for ArrayBlocks<'_> {
         self.rest = self.all;
         Ok(())
     }
+}
+
+/// The items, such as the fixed blocks of an array, shared out among threads in their order.
+pub(crate) fn in_parallel<I: Send>(items: impl Iterator<Item = I>) -> rayon::vec::IntoIter<I> {
+    items.collect::<Vec<_>>().into_par_iter()
 }

@@ -29,14 +29,17 @@ mod saved;
 
 pub mod audit;
 pub mod basis;
+pub mod population;
 pub mod problems;
 pub mod process;
+pub mod regression;
 pub mod sampling;
 pub mod score;
 pub mod spectral;
 pub mod statistics;
 pub mod transport;
 
+pub(crate) use blocks::in_parallel;
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
 pub use merge::Merge;

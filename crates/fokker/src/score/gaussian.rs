@@ -93,7 +93,7 @@ impl Score for GaussianScore<'_> {
 }
 
 /// At time 0 the law itself needs a density.
-fn check_regular(law: &Gaussian, t: f64) -> Result<()> {
+pub(super) fn check_regular(law: &Gaussian, t: f64) -> Result<()> {
     if law.values().iter().all(|&value| value > 0.0) {
         return Ok(());
     }

@@ -1,10 +1,11 @@
 //! The exact score of a noised mixture of Gaussians.
 
-use super::{GaussianScore, Score};
+use super::Score;
+use super::gaussian::check_regular;
 use crate::Result;
 use crate::process::{OrnsteinUhlenbeck, Schedule};
-use crate::statistics::GaussianMixture;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
+use crate::statistics::{GaussianMixture, Kernel};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 
 /// The score of `Σ_k w_k N(m_k, Σ_k)` noised by a schedule: mixtures stay mixtures.
 ///
@@ -29,15 +30,13 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Zip};
 #[derive(Debug, Clone)]
 pub struct MixtureScore<'a> {
     mixture: &'a GaussianMixture,
-    components: Vec<GaussianScore<'a>>,
     schedule: &'a dyn Schedule,
 }
 
 impl<'a> MixtureScore<'a> {
     /// The exact score of `mixture` under `schedule`.
     pub fn new(mixture: &'a GaussianMixture, schedule: &'a dyn Schedule) -> Self {
-        let components = mixture.components().iter().map(|law| GaussianScore::new(law, schedule)).collect();
-        MixtureScore { mixture, components, schedule }
+        MixtureScore { mixture, schedule }
     }
 }
 
@@ -46,35 +45,17 @@ impl Score for MixtureScore<'_> {
         self.mixture.dim()
     }
 
-    fn score_into(&self, t: f64, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
+    fn score_into(&self, t: f64, x: ArrayView2<f64>, out: ArrayViewMut2<f64>) -> Result<()> {
         let clock = self.schedule.clock(t);
         let (alpha, variance) = (OrnsteinUhlenbeck::alpha(clock), OrnsteinUhlenbeck::variance(clock));
-        let count = self.components.len();
-        let mut scores = Vec::with_capacity(count);
-        let mut logs = Array2::zeros((x.nrows(), count));
-        for (k, component) in self.components.iter().enumerate() {
-            let mut score = Array2::zeros(x.dim());
-            component.score_into(t, x, score.view_mut())?;
-            let law = &self.mixture.components()[k];
-            let centre = law.mean() * alpha;
-            let log_det: f64 = law.values().iter().map(|v| (alpha * alpha * v + variance).ln()).sum();
-            let constant = self.mixture.weights()[k].ln() - 0.5 * log_det;
-            for ((x, s), log) in x.rows().into_iter().zip(score.rows()).zip(logs.column_mut(k)) {
-                let quadratic =
-                    Zip::from(&x).and(&s).and(&centre).fold(0.0, |sum, x, s, m| sum + (x - m) * s);
-                *log = constant + 0.5 * quadratic;
-            }
-            scores.push(score);
+        if variance == 0.0 {
+            self.mixture.components().iter().try_for_each(|law| check_regular(law, t))?;
         }
-        out.fill(0.0);
-        for (i, mut row) in logs.rows_mut().into_iter().enumerate() {
-            let largest = row.iter().fold(f64::NEG_INFINITY, |m: f64, &l| m.max(l));
-            row.mapv_inplace(|log| (log - largest).exp());
-            row /= row.sum();
-            for (score, &responsibility) in scores.iter().zip(&row) {
-                out.index_axis_mut(Axis(0), i).scaled_add(responsibility, &score.row(i));
-            }
-        }
+        let kernel = Kernel::new(self.mixture, alpha, variance)?;
+        let mut shares = Array2::zeros((x.nrows(), self.mixture.weights().len()));
+        let mut logs = Array1::zeros(x.nrows());
+        kernel.log_density_into(x, 0, shares.view_mut(), logs.view_mut())?;
+        kernel.score_into(x, shares.view(), out);
         Ok(())
     }
 }
@@ -112,7 +93,8 @@ mod tests {
             for i in 0..4 {
                 for j in 0..3 {
                     let at = |h: f64| {
-                        let mut moved = x.slice_axis(Axis(0), ndarray::Slice::from(i..i + 1)).to_owned();
+                        let mut moved =
+                            x.slice_axis(ndarray::Axis(0), ndarray::Slice::from(i..i + 1)).to_owned();
                         moved[[0, j]] += h;
                         log_density(&mixture, &schedule, t, &moved)
                     };

@@ -3,7 +3,8 @@
 use super::fit::SpectralFit;
 use super::moments::Design;
 use super::report::Comparison;
-use crate::{Monitor, Result};
+use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
+use crate::{Error, Monitor, Result};
 use fokker_linalg::{Cholesky, matmul};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
 
@@ -23,8 +24,42 @@ pub(super) fn compare(
     let spectral = fit.log_density_monitored(test, monitor)?;
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
     let (train, test) = (free(design.kept.x.view()), free(test));
-    let gaussian = gaussian_log_density(train.view(), design.kept.weights.view(), test.view());
-    Ok(Some(Comparison::new(rows, weights, &spectral, gaussian, None)))
+    let weight = design.kept.weights.view();
+    let gaussian = gaussian_log_density(train.view(), weight, test.view());
+    let mixture = mixture_log_density(train.view(), weight, test.view(), monitor)?;
+    Ok(Some(Comparison::new(rows, weights, &spectral, gaussian, mixture)))
+}
+
+/// Most components of the mixture, and most rows and iterations that its fit may take: it is a
+/// yardstick, not the subject.
+const COMPONENTS: usize = 10;
+const ROWS: usize = 4096;
+const ITERATIONS: usize = 50;
+
+/// Number of components and log-densities of a mixture of Gaussians with full covariances; None
+/// where none can be fitted.
+fn mixture_log_density(
+    x: ArrayView2<f64>,
+    weights: ArrayView1<f64>,
+    test: ArrayView2<f64>,
+    monitor: &dyn Monitor,
+) -> Result<Option<(usize, Array1<f64>)>> {
+    let (n, d) = (x.nrows().min(ROWS), x.ncols());
+    // At least ten rows for each dimension of a component's covariance factor.
+    let components = (n / (10 * d)).min(COMPONENTS);
+    if components < 2 {
+        return Ok(None);
+    }
+    let first = Slice::from(..n);
+    let (x, weights) = (x.slice_axis(Axis(0), first), weights.slice_axis(Axis(0), first));
+    let options =
+        MixtureOptions { components, ridge: 1e-3, iterations: ITERATIONS, tolerance: 1e-3, seed: 0, monitor };
+    let density = |fit: MixtureFit| fit.mixture.log_density(test).map(|log| (components, log));
+    match GaussianMixture::fit(x, Some(weights), &options).and_then(density) {
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        // Data that no mixture fits, such as few different rows, has no such yardstick.
+        other => Ok(other.ok()),
+    }
 }
 
 /// `log N(x; m, Σ)` of test rows, m and Σ from weighted rows; None when Σ is singular.

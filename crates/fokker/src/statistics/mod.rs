@@ -2,10 +2,15 @@
 
 mod covariance;
 mod gaussian;
+mod kmeans;
 mod mixture;
 mod texture;
+mod weights;
 
 pub use covariance::Covariance;
 pub use gaussian::Gaussian;
-pub use mixture::GaussianMixture;
+pub use kmeans::{KMeans, KMeansOptions, kmeans};
+pub(crate) use mixture::Kernel;
+pub use mixture::{GaussianMixture, MixtureFit, MixtureOptions};
 pub use texture::Texture;
+pub(crate) use weights::normalised;

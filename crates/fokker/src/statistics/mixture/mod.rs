@@ -1,5 +1,11 @@
 //! Mixtures of Gaussians.
 
+mod density;
+mod fit;
+
+pub(crate) use density::Kernel;
+pub use fit::{MixtureFit, MixtureOptions};
+
 use super::Gaussian;
 use crate::{Error, Result};
 use fokker_linalg::matmul;

@@ -1,0 +1,303 @@
+//! Sets of functions by name, fitted to where the data are.
+
+use super::{
+    Basis, Features, Fourier, KERNELS, Kernel, MOST_FUNCTIONS, Monomials, Part, Radial, check_count,
+};
+use crate::statistics::{KMeansOptions, kmeans};
+use crate::{Error, Monitor, Result};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rand::{SeedableRng, seq::index};
+use rand_chacha::ChaCha8Rng;
+use std::fmt;
+use std::str::FromStr;
+
+/// Rows that centres and bandwidths are found from; more are drawn from at random.
+const ROWS: usize = 20_000;
+
+/// One kind of functions, and how many.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// `poly:DEGREE`: monomials by total degree.
+    TotalDegree(u32),
+    /// `poly-tensor:DEGREE`: monomials by their largest exponent.
+    TensorDegree(u32),
+    /// `rbf:PER_AXIS[:LOW:HIGH[:BANDWIDTH]]`: radial functions on a grid, by default over the
+    /// box of the data, with the spacing as bandwidth.
+    Grid {
+        /// Centres along each axis.
+        per_axis: usize,
+        /// First and last centre on every axis.
+        range: Option<(f64, f64)>,
+        /// Bandwidth.
+        bandwidth: Option<f64>,
+        /// Shape.
+        kernel: Kernel,
+    },
+    /// `rbf-kmeans:COUNT[:BANDWIDTH]`: radial functions around the centres of clusters.
+    Clusters {
+        /// Number of centres.
+        count: usize,
+        /// Bandwidth; by default from the distances between the centres.
+        bandwidth: Option<f64>,
+        /// Shape.
+        kernel: Kernel,
+    },
+    /// `fourier:COUNT[:BANDWIDTH]`: random waves.
+    Fourier {
+        /// Number of waves.
+        count: usize,
+        /// Bandwidth of the kernel they stand for; by default half of the data's spread.
+        bandwidth: Option<f64>,
+    },
+}
+
+/// Kinds of functions side by side, such as `poly-tensor:4+rbf:10`.
+///
+/// ```
+/// use fokker::basis::{Basis, FeatureSpec};
+/// let spec: FeatureSpec = "poly:2+rbf:3:-1:1".parse()?;
+/// let x = ndarray::array![[0.0, 1.0], [2.0, -1.0]];
+/// assert_eq!(spec.build(x.view(), true, 0, &())?.len(), 5 + 9);
+/// assert_eq!(spec.to_string(), "poly:2+rbf:3:-1:1");
+/// # Ok::<(), fokker::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureSpec(pub Vec<Kind>);
+
+impl FeatureSpec {
+    /// The functions for data like the rows of `x`, `[n, d]`.
+    ///
+    /// Unless `raw`, coordinates are centred and divided by one scale, the root mean square
+    /// distance from the mean over √d. Bandwidths and ranges given are in the units of x.
+    ///
+    /// # Errors
+    /// No row, functions that do not fit the dimension, more than [`MOST_FUNCTIONS`], bandwidths
+    /// that are not positive, data all at one point, an interruption.
+    pub fn build(&self, x: ArrayView2<f64>, raw: bool, seed: u64, monitor: &dyn Monitor) -> Result<Features> {
+        if x.is_empty() {
+            return Err(Error::Empty { name: "data" });
+        }
+        let mean = x.mean_axis(Axis(0)).expect("not empty");
+        let spread = ((&x - &mean).mapv(|e| e * e).sum() / x.len() as f64).sqrt();
+        if !(spread > 0.0 && spread.is_finite()) {
+            return Err(Error::Undefined {
+                what: "a set of features",
+                reason: format!("the spread of the data is {spread}, all points coincide"),
+                remedy: "give data that move",
+            });
+        }
+        let (shift, scale) = if raw { (Array1::zeros(x.ncols()), 1.0) } else { (mean, spread) };
+        let rows = sample(x, seed);
+        let z = (&rows - &shift) / scale;
+        let place = Place { z, shift: shift.clone(), scale, spread: spread / scale, seed, monitor };
+        let parts = self.0.iter().map(|kind| place.part(kind)).collect::<Result<Vec<_>>>()?;
+        let features = Features::new(shift, scale, parts)?;
+        check_count("functions", features.len() as f64)?;
+        Ok(features)
+    }
+}
+
+/// All rows, or a fixed number of them in their order.
+fn sample(x: ArrayView2<f64>, seed: u64) -> Array2<f64> {
+    if x.nrows() <= ROWS {
+        return x.to_owned();
+    }
+    let mut chosen = index::sample(&mut ChaCha8Rng::seed_from_u64(seed), x.nrows(), ROWS).into_vec();
+    chosen.sort_unstable();
+    x.select(Axis(0), &chosen)
+}
+
+/// Where the data are, in scaled coordinates.
+struct Place<'a> {
+    z: Array2<f64>,
+    shift: Array1<f64>,
+    scale: f64,
+    /// Root mean square deviation of a coordinate.
+    spread: f64,
+    seed: u64,
+    monitor: &'a dyn Monitor,
+}
+
+impl Place<'_> {
+    fn part(&self, kind: &Kind) -> Result<Part> {
+        let dim = self.z.ncols();
+        Ok(match *kind {
+            Kind::TotalDegree(degree) => Part::Monomials(Monomials::total_degree(dim, degree)?),
+            Kind::TensorDegree(degree) => Part::Monomials(Monomials::tensor_degree(dim, degree)?),
+            Kind::Grid { per_axis, range, bandwidth, kernel } => {
+                Part::Radial(self.grid(per_axis, range, bandwidth, kernel)?)
+            }
+            Kind::Clusters { count, bandwidth, kernel } => {
+                Part::Radial(self.clusters(count, bandwidth, kernel)?)
+            }
+            Kind::Fourier { count, bandwidth } => {
+                check_count("waves", count as f64)?;
+                let bandwidth = bandwidth.map_or(0.5 * self.spread * (dim as f64).sqrt(), |b| b / self.scale);
+                Part::Fourier(Fourier::random(count, dim, bandwidth, self.seed)?)
+            }
+        })
+    }
+
+    fn grid(
+        &self,
+        per_axis: usize,
+        range: Option<(f64, f64)>,
+        bandwidth: Option<f64>,
+        kernel: Kernel,
+    ) -> Result<Radial> {
+        let dim = self.z.ncols();
+        check_count("centres of a grid", (per_axis as f64).powi(dim as i32))?;
+        let ends: Vec<(f64, f64)> = (0..dim)
+            .map(|j| match range {
+                Some((low, high)) => {
+                    ((low - self.shift[j]) / self.scale, (high - self.shift[j]) / self.scale)
+                }
+                None => {
+                    let column = self.z.column(j);
+                    column
+                        .iter()
+                        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &z| (low.min(z), high.max(z)))
+                }
+            })
+            .collect();
+        let gaps = per_axis.saturating_sub(1).max(1) as f64;
+        let centre = |k: usize, j: usize| {
+            let step = k / per_axis.pow((dim - 1 - j) as u32) % per_axis;
+            let (low, high) = ends[j];
+            if per_axis == 1 { 0.5 * (low + high) } else { low + (high - low) * step as f64 / gaps }
+        };
+        let centres = Array2::from_shape_fn((per_axis.pow(dim as u32), dim), |(k, j)| centre(k, j));
+        let widest = ends.iter().fold(0.0, |widest: f64, (low, high)| widest.max(high - low));
+        Radial::new(centres, kernel, bandwidth.map_or(widest / gaps, |b| b / self.scale))
+    }
+
+    /// Centres from k-means; the bandwidth is the mean distance of a centre to its d-th neighbour.
+    fn clusters(&self, count: usize, bandwidth: Option<f64>, kernel: Kernel) -> Result<Radial> {
+        check_count("centres", count as f64)?;
+        let options = KMeansOptions {
+            clusters: count,
+            iterations: 20,
+            tolerance: 1e-3,
+            seed: self.seed,
+            monitor: self.monitor,
+        };
+        let centres = kmeans(self.z.view(), None, &options)?.centres;
+        let bandwidth = bandwidth.map_or_else(|| self.neighbour_distance(&centres), |b| b / self.scale);
+        Radial::new(centres, kernel, bandwidth)
+    }
+
+    fn neighbour_distance(&self, centres: &Array2<f64>) -> f64 {
+        let (count, dim) = centres.dim();
+        if count < 2 {
+            return self.spread * (dim as f64).sqrt();
+        }
+        let neighbour = dim.min(count - 1);
+        let distance = |k: usize| {
+            let mut squares: Vec<f64> =
+                (0..count).map(|l| (&centres.row(k) - &centres.row(l)).mapv(|e| e * e).sum()).collect();
+            *squares.select_nth_unstable_by(neighbour, f64::total_cmp).1
+        };
+        (0..count).map(|k| distance(k).sqrt()).sum::<f64>() / count as f64
+    }
+}
+
+impl FromStr for FeatureSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.split('+').map(|part| parse_kind(part.trim())).collect::<Result<_>>().map(FeatureSpec)
+    }
+}
+
+fn parse_kind(text: &str) -> Result<Kind> {
+    let unknown = || Error::Name {
+        what: "set of features",
+        found: text.to_owned(),
+        known: "poly:DEGREE, poly-tensor:DEGREE, rbf:PER_AXIS[:LOW:HIGH[:BANDWIDTH]], \
+                rbf-kmeans:COUNT[:BANDWIDTH], fourier:COUNT[:BANDWIDTH], joined by +; \
+                rbf kinds may end in /KERNEL"
+            .to_owned(),
+    };
+    let (head, kernel) = match text.split_once('/') {
+        None => (text, Kernel::Gaussian),
+        Some((head, name)) => {
+            let known = KERNELS.map(|(name, _)| name).join(", ");
+            let kernel = KERNELS.iter().find(|(known, _)| *known == name).map(|&(_, kernel)| kernel);
+            let found = || Error::Name { what: "kernel", found: name.to_owned(), known };
+            (head, kernel.ok_or_else(found)?)
+        }
+    };
+    let mut words = head.split(':');
+    let name = words.next().unwrap_or_default();
+    let words: Vec<&str> = words.collect();
+    let count = |i: usize| -> Result<usize> {
+        let parsed = words.get(i).and_then(|word| word.parse().ok());
+        parsed.filter(|&n: &usize| (1..=MOST_FUNCTIONS).contains(&n)).ok_or_else(unknown)
+    };
+    let number = |i: usize| -> Result<Option<f64>> {
+        let Some(word) = words.get(i) else { return Ok(None) };
+        word.parse().ok().filter(|x: &f64| x.is_finite()).map(Some).ok_or_else(unknown)
+    };
+    let kind = match (name, words.len()) {
+        ("poly", 1) => Kind::TotalDegree(count(0)? as u32),
+        ("poly-tensor", 1) => Kind::TensorDegree(count(0)? as u32),
+        ("rbf", 1 | 3 | 4) => {
+            let range = number(1)?.zip(number(2)?);
+            if range.is_some_and(|(low, high)| low >= high) {
+                return Err(unknown());
+            }
+            Kind::Grid { per_axis: count(0)?, range, bandwidth: number(3)?, kernel }
+        }
+        ("rbf-kmeans", 1 | 2) => Kind::Clusters { count: count(0)?, bandwidth: number(1)?, kernel },
+        ("fourier", 1 | 2) => Kind::Fourier { count: count(0)?, bandwidth: number(1)? },
+        _ => return Err(unknown()),
+    };
+    match kind {
+        Kind::Grid { .. } | Kind::Clusters { .. } => Ok(kind),
+        _ if head.len() < text.len() => Err(unknown()),
+        _ => Ok(kind),
+    }
+}
+
+impl fmt::Display for FeatureSpec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for (i, kind) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("+")?;
+            }
+            kind.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let optional = |f: &mut fmt::Formatter, x: &Option<f64>| x.map_or(Ok(()), |x| write!(f, ":{x}"));
+        let shape = |f: &mut fmt::Formatter, kernel: &Kernel| {
+            let name = KERNELS.iter().find(|(_, known)| known == kernel).map_or("", |(name, _)| name);
+            if *kernel == Kernel::Gaussian { Ok(()) } else { write!(f, "/{name}") }
+        };
+        match self {
+            Kind::TotalDegree(degree) => write!(f, "poly:{degree}"),
+            Kind::TensorDegree(degree) => write!(f, "poly-tensor:{degree}"),
+            Kind::Grid { per_axis, range, bandwidth, kernel } => {
+                write!(f, "rbf:{per_axis}")?;
+                if let Some((low, high)) = range {
+                    write!(f, ":{low}:{high}")?;
+                }
+                optional(f, bandwidth)?;
+                shape(f, kernel)
+            }
+            Kind::Clusters { count, bandwidth, kernel } => {
+                write!(f, "rbf-kmeans:{count}")?;
+                optional(f, bandwidth)?;
+                shape(f, kernel)
+            }
+            Kind::Fourier { count, bandwidth } => {
+                write!(f, "fourier:{count}")?;
+                optional(f, bandwidth)
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Choosing scheme, features and ridge by what held-out particles say.
+
+use super::coupling::Coupled;
+use super::fit::{Problem, RIDGES, couple_all};
+use super::{
+    Cloud, Energy, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, predict,
+};
+use crate::basis::{FeatureSpec, Kernel, Kind};
+use crate::regression::RidgePath;
+use crate::transport::{ExactOptions, wasserstein1};
+use crate::{Error, Result};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+/// Share of the particles of every snapshot that choices are judged on.
+const SHARE: f64 = 0.25;
+
+/// Particles of a snapshot that are enough to judge by.
+const ENOUGH: usize = 600;
+
+/// Particles that every snapshot needs to be split.
+const LEAST: usize = 8;
+
+/// What was chosen for a fit, by the caller or by inner hold-out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// Where rows are evaluated.
+    pub scheme: Scheme,
+    /// Functions of the potential, if there is one.
+    pub potential: Option<FeatureSpec>,
+    /// Relative or absolute ridge.
+    pub ridge: Ridge,
+    /// Mean one-step W₁ of held-out particles with these choices; none when there was no choice.
+    pub held_out: Option<f64>,
+    /// Number of combinations compared.
+    pub compared: usize,
+}
+
+/// Particles of a snapshot for fitting and for judging, `(kept, held out)`, each ascending.
+///
+/// Which rows depends on the size of the cloud and the seed alone: where snapshots show the same
+/// particles in the same rows, whole trajectories are held out.
+///
+/// # Errors
+/// A share outside (0, 1), or one that leaves no particle on a side.
+pub fn split(n: usize, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(Error::Argument {
+            name: "share to hold out",
+            requirement: "in (0, 1)".into(),
+            found: share,
+        });
+    }
+    let count = (share * n as f64).round() as usize;
+    if count == 0 || count == n {
+        let requirement = format!("such that both sides get a particle of a snapshot of {n}");
+        return Err(Error::Argument { name: "share to hold out", requirement, found: share });
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut kept = order.split_off(count);
+    order.sort_unstable();
+    kept.sort_unstable();
+    Ok((kept, order))
+}
+
+/// Splits every snapshot, `(kept, held out)`.
+///
+/// # Errors
+/// As [`split`].
+pub fn split_snapshots(snapshots: &Snapshots, share: f64, seed: u64) -> Result<(Snapshots, Snapshots)> {
+    let (mut kept, mut held) = (Vec::new(), Vec::new());
+    for cloud in snapshots.clouds() {
+        let (stay, go) = split(cloud.len(), share, seed)?;
+        kept.push(cloud.select(&stay)?);
+        held.push(cloud.select(&go)?);
+    }
+    let times = snapshots.times().to_vec();
+    Ok((Snapshots::new(times.clone(), kept)?, Snapshots::new(times, held)?))
+}
+
+/// Settles everything that the options leave open.
+pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions) -> Result<Chosen> {
+    let specs = candidates(snapshots, options);
+    let schemes = options.scheme.map_or_else(
+        || vec![Scheme::Explicit, Scheme::Midpoint, Scheme::Implicit, Scheme::Weak],
+        |scheme| vec![scheme],
+    );
+    if specs.len() == 1 && schemes.len() == 1 && options.ridge != Ridge::HoldOut {
+        let potential = specs.into_iter().next().flatten();
+        return Ok(Chosen {
+            scheme: schemes[0],
+            potential,
+            ridge: options.ridge,
+            held_out: None,
+            compared: 1,
+        });
+    }
+    if let Some(cloud) = snapshots.clouds().iter().find(|cloud| cloud.len() < LEAST) {
+        return Err(Error::Undefined {
+            what: "a choice by held-out particles",
+            reason: format!("a snapshot has {} of them, {LEAST} are needed", cloud.len()),
+            remedy: "give potential, scheme and ridge",
+        });
+    }
+    // Its own stream of choices: a caller's split with the same seed must not be the same split.
+    let (kept, held) = split_snapshots(snapshots, SHARE, options.seed.wrapping_add(0x9e37_79b9_7f4a_7c15))?;
+    let coupled = match schemes.as_slice() {
+        [Scheme::Weak] => Vec::new(),
+        _ => couple_all(&kept, options)?,
+    };
+    Search { kept: &kept, coupled, judge: Judge::new(&held)?, options }.run(&specs, &schemes)
+}
+
+/// Sets of features to compare; a larger one only where the data can carry it.
+fn candidates(snapshots: &Snapshots, options: &FitOptions) -> Vec<Option<FeatureSpec>> {
+    match &options.potential {
+        Potential::None => vec![None],
+        Potential::Features(spec) => vec![Some(spec.clone())],
+        Potential::Auto => {
+            let sizes = snapshots.clouds().iter().take(snapshots.intervals()).map(|cloud| cloud.len());
+            let rows = match options.time {
+                TimeBasis::Interval => sizes.min().unwrap_or(0),
+                _ => sizes.sum(),
+            };
+            let dim = snapshots.dim();
+            let most = ((1.0 - SHARE) * (rows * dim) as f64 / 4.0) as usize;
+            automatic(dim, most).into_iter().map(Some).collect()
+        }
+    }
+}
+
+/// Sets of at most `most` features in `dim` dimensions.
+fn automatic(dim: usize, most: usize) -> Vec<FeatureSpec> {
+    let clusters = |count| Kind::Clusters { count, bandwidth: None, kernel: Kernel::Gaussian };
+    let (base, size) = match dim {
+        1..=2 => (Kind::TensorDegree(4), 5usize.pow(dim as u32) - 1),
+        3..=30 => (Kind::TotalDegree(2), dim * (dim + 3) / 2),
+        _ => (Kind::TotalDegree(1), dim),
+    };
+    let with = |count: usize| FeatureSpec(vec![base.clone(), clusters(count)]);
+    let counts = [50, 150, 400].into_iter().filter(|count| count + size <= most);
+    let mut specs: Vec<FeatureSpec> = counts.map(with).collect();
+    if specs.is_empty() {
+        let small = if size <= most { base } else { Kind::TotalDegree(1) };
+        specs.push(FeatureSpec(vec![small]));
+    }
+    specs
+}
+
+/// The search for the best combination.
+struct Search<'a> {
+    kept: &'a Snapshots,
+    coupled: Vec<Coupled>,
+    judge: Judge,
+    options: &'a FitOptions<'a>,
+}
+
+impl Search<'_> {
+    /// Features and schemes are compared at the ridge of generalised cross-validation, then ridges
+    /// for the best of them: a sum of the numbers of choices, not their product.
+    fn run(&self, specs: &[Option<FeatureSpec>], schemes: &[Scheme]) -> Result<Chosen> {
+        let combinations: Vec<_> =
+            specs.iter().flat_map(|spec| schemes.iter().map(move |&scheme| (spec, scheme))).collect();
+        let mut best: Option<(f64, Candidate)> = None;
+        for (done, &(spec, scheme)) in combinations.iter().enumerate() {
+            if self.options.monitor.progress("comparing", done, combinations.len()).is_break() {
+                return Err(Error::Interrupted);
+            }
+            match self.candidate(scheme, spec) {
+                // A scheme that fails on these data is not the best one.
+                Err(Error::Numerical { .. } | Error::Linalg(_) | Error::Undefined { .. })
+                    if combinations.len() > 1 => {}
+                found => {
+                    let (score, candidate) = found?;
+                    if best.as_ref().is_none_or(|(least, _)| score < *least) {
+                        best = Some((score, candidate));
+                    }
+                }
+            }
+        }
+        let (mut score, candidate) = best.filter(|(score, _)| score.is_finite()).ok_or_else(|| {
+            let reason = "no combination of features, scheme and ridge predicts them; give your own".into();
+            Error::Numerical { what: "the choice by held-out particles", reason }
+        })?;
+        let mut ridge = candidate.ridge;
+        let mut compared = combinations.len();
+        if self.options.ridge == Ridge::HoldOut {
+            let first = ridge;
+            for other in RIDGES.into_iter().filter(|&other| first != Ridge::Relative(other)) {
+                compared += 1;
+                let energy = candidate.problem.energy(&candidate.paths, other)?;
+                let found = self.judge.error(&energy, self.options)?;
+                if found < score {
+                    (score, ridge) = (found, Ridge::Relative(other));
+                }
+            }
+        }
+        let (scheme, potential) = (candidate.scheme, candidate.potential);
+        Ok(Chosen { scheme, potential, ridge, held_out: Some(score), compared })
+    }
+
+    /// One combination at the ridge that was given, or that of cross-validation.
+    fn candidate(&self, scheme: Scheme, spec: &Option<FeatureSpec>) -> Result<(f64, Candidate<'_>)> {
+        let problem = Problem::with_couplings(self.kept, &self.coupled, scheme, spec.as_ref(), self.options)?;
+        let (paths, ridge, energy) = match self.options.ridge {
+            Ridge::Absolute(ridge) => (Vec::new(), Ridge::Absolute(ridge), problem.absolute(ridge)?),
+            given => {
+                let paths = problem.paths()?;
+                let ridge = match given {
+                    Ridge::Relative(ridge) => ridge,
+                    _ => problem.cross_validated(&paths)?,
+                };
+                let energy = problem.energy(&paths, ridge)?;
+                (paths, Ridge::Relative(ridge), energy)
+            }
+        };
+        let score = self.judge.error(&energy, self.options)?;
+        Ok((score, Candidate { scheme, potential: spec.clone(), ridge, problem, paths }))
+    }
+}
+
+/// A combination with its equations, so that other ridges cost little.
+struct Candidate<'a> {
+    scheme: Scheme,
+    potential: Option<FeatureSpec>,
+    ridge: Ridge,
+    problem: Problem<'a>,
+    paths: Vec<RidgePath>,
+}
+
+/// Held-out particles.
+struct Judge {
+    held: Snapshots,
+}
+
+impl Judge {
+    /// Of each cloud the first few: rows are in no order that means anything but for pairs. Equal
+    /// numbers of equal weights make the quickest distances.
+    fn new(held: &Snapshots) -> Result<Self> {
+        let smallest = held.clouds().iter().map(Cloud::len).min().unwrap_or(0);
+        let rows: Vec<usize> = (0..smallest.min(ENOUGH)).collect();
+        let clouds = held.clouds().iter().map(|cloud| cloud.select(&rows)).collect::<Result<_>>()?;
+        Ok(Judge { held: Snapshots::new(held.times().to_vec(), clouds)? })
+    }
+
+    /// Mean W₁ between held-out particles moved by one interval and those seen there.
+    fn error(&self, energy: &Energy, options: &FitOptions) -> Result<f64> {
+        let errors: Vec<Result<f64>> = (0..self.held.intervals())
+            .into_par_iter()
+            .map(|i| {
+                let [from, to] = [i, i + 1].map(|k| &self.held.clouds()[k]);
+                let times = self.held.times();
+                let settings = PredictOptions {
+                    noise: energy.temperature.is_some_and(|theta| theta > 0.0),
+                    weights: Some(from.weights.view()),
+                    seed: options.seed,
+                    ..Default::default()
+                };
+                let moved = predict(energy, from.x.view(), times[i], &times[i + 1..i + 2], &settings)?;
+                let weights = ExactOptions {
+                    source_weights: Some(from.weights.view()),
+                    target_weights: Some(to.weights.view()),
+                    ..Default::default()
+                };
+                wasserstein1(moved[0].view(), to.x.view(), &weights)
+            })
+            .collect();
+        let mut sum = 0.0;
+        for error in errors {
+            match error {
+                // Particles that are lost: as bad as can be.
+                Err(Error::Numerical { .. }) => return Ok(f64::INFINITY),
+                other => sum += other?,
+            }
+        }
+        Ok(sum / self.held.intervals() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_a_partition_that_depends_on_size_and_seed_alone() {
+        let (kept, held) = split(40, 0.25, 7).unwrap();
+        assert_eq!((kept.len(), held.len()), (30, 10));
+        let mut all = [kept.clone(), held].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..40).collect::<Vec<_>>());
+        assert_eq!(split(40, 0.25, 7).unwrap().0, kept);
+        assert_ne!(split(40, 0.25, 8).unwrap().0, kept);
+        for (n, share) in [(1, 0.5), (10, 0.01), (10, 0.0), (10, 1.0), (10, f64::NAN)] {
+            assert!(split(n, share, 0).is_err(), "{n} {share}");
+        }
+    }
+
+    #[test]
+    fn automatic_features_fit_the_data() {
+        for (dim, most) in [(1, 20), (2, 5000), (5, 300), (5, 10), (50, 400), (200, 10_000), (3, 1)] {
+            for spec in automatic(dim, most) {
+                let x = ndarray::Array2::from_shape_fn((900, dim), |(i, j)| ((i * (j + 2)) % 31) as f64);
+                let features = spec.build(x.view(), false, 0, &()).unwrap();
+                let count = crate::basis::Basis::len(&features);
+                assert!(count <= most.max(dim), "{dim} {most} {spec}");
+            }
+        }
+    }
+}

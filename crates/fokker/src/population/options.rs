@@ -1,0 +1,295 @@
+//! What can be chosen, and the names of the choices.
+
+use super::PairSpec;
+use crate::basis::FeatureSpec;
+use crate::transport::Strength;
+use crate::{Error, Monitor, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where the condition of optimality is evaluated on an interval from t to t + τ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// At the start: first order, right for data made by explicit Euler steps.
+    Explicit,
+    /// At the end: first order, the condition of the JKO step itself.
+    Implicit,
+    /// Halfway along the coupling: second order, right for motion in continuous time.
+    Midpoint,
+    /// Against test functions, with the trapezoidal rule in time: second order, without coupling
+    /// and density.
+    Weak,
+}
+
+/// Names of the schemes on the command line.
+pub const SCHEMES: [(&str, Scheme); 4] = [
+    ("explicit", Scheme::Explicit),
+    ("implicit", Scheme::Implicit),
+    ("midpoint", Scheme::Midpoint),
+    ("weak", Scheme::Weak),
+];
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(SCHEMES.iter().find(|(_, scheme)| scheme == self).map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Scheme {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let known = || SCHEMES.map(|(name, _)| name).join(", ");
+        let scheme = SCHEMES.iter().find(|(name, _)| *name == text).map(|&(_, scheme)| scheme);
+        scheme.ok_or_else(|| Error::Name { what: "scheme", found: text.to_owned(), known: known() })
+    }
+}
+
+/// How neighbouring snapshots are coupled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CouplingMethod {
+    /// Optimally.
+    Exact,
+    /// Optimally within random disjoint batches of at most so many particles.
+    Batch(usize),
+    /// Entropically, with strength ε.
+    Entropic(Strength),
+}
+
+impl FromStr for CouplingMethod {
+    type Err = Error;
+
+    /// `exact`, `batch:1000`, `sinkhorn:0.1` (in squared units of the data), `sinkhorn:0.05r` (in
+    /// multiples of the median squared distance).
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || Error::Name {
+            what: "coupling",
+            found: text.to_owned(),
+            known: "exact, batch:SIZE, sinkhorn:EPSILON, sinkhorn:EPSILONr (relative to the median cost)"
+                .into(),
+        };
+        let positive = |word: &str| word.parse().ok().filter(|x: &f64| *x > 0.0 && x.is_finite());
+        match text.split_once(':') {
+            None if text == "exact" => Ok(CouplingMethod::Exact),
+            Some(("batch", size)) => {
+                let size = size.parse().ok().filter(|&size: &usize| size > 0);
+                size.map(CouplingMethod::Batch).ok_or_else(unknown)
+            }
+            Some(("sinkhorn", word)) => {
+                let strength = match word.strip_suffix('r') {
+                    Some(word) => positive(word).map(Strength::Relative),
+                    None => positive(word).map(Strength::Absolute),
+                };
+                strength.map(CouplingMethod::Entropic).ok_or_else(unknown)
+            }
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for CouplingMethod {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            CouplingMethod::Exact => f.write_str("exact"),
+            CouplingMethod::Batch(size) => write!(f, "batch:{size}"),
+            CouplingMethod::Entropic(Strength::Absolute(epsilon)) => write!(f, "sinkhorn:{epsilon}"),
+            CouplingMethod::Entropic(Strength::Relative(epsilon)) => write!(f, "sinkhorn:{epsilon}r"),
+        }
+    }
+}
+
+/// Functions of time that the potential's coefficients are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeBasis {
+    /// One potential for all times.
+    Constant,
+    /// One potential for each interval between snapshots.
+    Interval,
+    /// A polynomial of this degree in time.
+    Polynomial(u32),
+}
+
+impl TimeBasis {
+    /// Number L of functions.
+    pub fn len(self, intervals: usize) -> usize {
+        match self {
+            TimeBasis::Constant => 1,
+            TimeBasis::Interval => intervals,
+            TimeBasis::Polynomial(degree) => degree as usize + 1,
+        }
+    }
+
+    /// Values at time t, `[L]`; `times` are those of the snapshots.
+    ///
+    /// An interval holds its start; the last one holds its end and all that follows.
+    pub fn values(self, t: f64, times: &[f64]) -> Vec<f64> {
+        let (first, last) = (times[0], times[times.len() - 1]);
+        match self {
+            TimeBasis::Constant => vec![1.0],
+            TimeBasis::Interval => {
+                let inner = &times[1..times.len() - 1];
+                let mut values = vec![0.0; times.len() - 1];
+                values[inner.partition_point(|&start| start <= t)] = 1.0;
+                values
+            }
+            TimeBasis::Polynomial(degree) => {
+                let s = 2.0 * (t - first) / (last - first) - 1.0;
+                (0..=degree).map(|k| s.powi(k as i32)).collect()
+            }
+        }
+    }
+}
+
+impl FromStr for TimeBasis {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let degree = |word: &str| word.parse().ok().filter(|d| (1..=10).contains(d));
+        match text.split_once(':') {
+            None if text == "none" => Ok(TimeBasis::Constant),
+            None if text == "interval" => Ok(TimeBasis::Interval),
+            Some(("poly", word)) if degree(word).is_some() => {
+                Ok(TimeBasis::Polynomial(degree(word).expect("just checked")))
+            }
+            _ => Err(Error::Name {
+                what: "dependence on time",
+                found: text.to_owned(),
+                known: "none, interval, poly:DEGREE (1 to 10)".into(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for TimeBasis {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            TimeBasis::Constant => f.write_str("none"),
+            TimeBasis::Interval => f.write_str("interval"),
+            TimeBasis::Polynomial(degree) => write!(f, "poly:{degree}"),
+        }
+    }
+}
+
+/// Functions of the potential.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Potential {
+    /// Chosen from the size and dimension of the data, by inner hold-out.
+    Auto,
+    /// The given ones.
+    Features(FeatureSpec),
+    /// No potential.
+    None,
+}
+
+impl FromStr for Potential {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(Potential::Auto),
+            "none" => Ok(Potential::None),
+            spec => spec.parse().map(Potential::Features),
+        }
+    }
+}
+
+/// How strongly coefficients are damped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ridge {
+    /// The relative ridge that predicts held-out particles best.
+    HoldOut,
+    /// The relative ridge that minimises generalised cross-validation of the rows.
+    CrossValidation,
+    /// (A + η diag A) c = b.
+    Relative(f64),
+    /// (A + ρ I) c = b.
+    Absolute(f64),
+}
+
+impl FromStr for Ridge {
+    type Err = Error;
+
+    /// `auto`, `gcv`, or a relative ridge.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(Ridge::HoldOut),
+            "gcv" => Ok(Ridge::CrossValidation),
+            number => {
+                let ridge = number.parse().ok().filter(|x: &f64| *x >= 0.0 && x.is_finite());
+                let known = "auto, gcv, a non-negative number".to_owned();
+                let unknown = || Error::Name { what: "ridge", found: text.to_owned(), known };
+                ridge.map(Ridge::Relative).ok_or_else(unknown)
+            }
+        }
+    }
+}
+
+/// Options of [`fit`](super::fit()).
+#[derive(Clone)]
+pub struct FitOptions<'a> {
+    /// Functions of the potential V.
+    pub potential: Potential,
+    /// Functions of the interaction W, if there is one.
+    pub interaction: Option<PairSpec>,
+    /// Internal energy θ∫ρ log ρ with ∇log ρ from mixtures of so many Gaussians, if there is one.
+    pub internal: Option<usize>,
+    /// How the potential depends on time.
+    pub time: TimeBasis,
+    /// Where rows are evaluated; chosen by inner hold-out when absent.
+    pub scheme: Option<Scheme>,
+    /// How neighbouring snapshots are coupled.
+    pub coupling: CouplingMethod,
+    /// Damping of the coefficients.
+    pub ridge: Ridge,
+    /// Functions of the coordinates as they are, not of scaled ones.
+    pub raw_features: bool,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Hears of progress.
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for FitOptions<'_> {
+    fn default() -> Self {
+        FitOptions {
+            potential: Potential::Auto,
+            interaction: None,
+            internal: None,
+            time: TimeBasis::Constant,
+            scheme: None,
+            coupling: CouplingMethod::Exact,
+            ridge: Ridge::HoldOut,
+            raw_features: false,
+            seed: 0,
+            monitor: &(),
+        }
+    }
+}
+
+impl FitOptions<'_> {
+    /// Whether the options go together.
+    ///
+    /// # Errors
+    /// No term at all, no component, a ridge or strength out of its domain.
+    pub fn validate(&self) -> Result<()> {
+        if self.potential == Potential::None && self.interaction.is_none() && self.internal.is_none() {
+            return Err(Error::Empty { name: "energy (no potential, interaction or internal energy)" });
+        }
+        let number = |name: &'static str, found: f64, least: f64| {
+            if found >= least && found.is_finite() {
+                return Ok(());
+            }
+            Err(Error::Argument { name, requirement: format!("at least {least} and finite"), found })
+        };
+        number("components of the density", self.internal.map_or(1.0, |n| n as f64), 1.0)?;
+        if let Ridge::Relative(ridge) | Ridge::Absolute(ridge) = self.ridge {
+            number("ridge", ridge, 0.0)?;
+        }
+        if let CouplingMethod::Batch(size) = self.coupling {
+            number("size of a batch", size as f64, 1.0)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! Moving particles by a fitted energy.
+
+use super::energy::BLOCK;
+use super::{Energy, Scheme};
+use crate::sampling::Noise;
+use crate::{Error, Monitor, Result};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+
+/// Iterations that an implicit step may take.
+const ITERATIONS: usize = 500;
+
+/// Options of [`predict`].
+#[derive(Clone, Copy)]
+pub struct PredictOptions<'a> {
+    /// Steps per interval between snapshots; by default 1 for the explicit and implicit schemes,
+    /// which step from snapshot to snapshot, and 10 for midpoint and weak.
+    pub steps_per_interval: Option<usize>,
+    /// Whether temperature moves particles at random; without it they follow the drift alone.
+    pub noise: bool,
+    /// Weights of the particles, `[n]`; equal ones by default.
+    pub weights: Option<ArrayView1<'a, f64>>,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// Hears of progress, in steps.
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for PredictOptions<'_> {
+    fn default() -> Self {
+        PredictOptions { steps_per_interval: None, noise: true, weights: None, seed: 0, monitor: &() }
+    }
+}
+
+/// Where particles `x` (`[n, d]`) seen at time `from` are at the given increasing times.
+///
+/// ```text
+/// explicit         x ← x + h v(t, x)                          one step per interval
+/// implicit         y = x + h v(t + h, y), by fixed point      one step per interval
+/// midpoint, weak   Runge–Kutta of fourth order in x' = v      ten steps per interval
+/// temperature      x ← x + √(2θh) z after each step
+/// ```
+///
+/// The population that interacts is the moving one. Steps end at snapshot times, so that a
+/// potential per interval is not crossed. Same bits at any number of threads.
+///
+/// # Errors
+/// Times that do not increase from `from` or that the energy does not cover, bad points or weights,
+/// a negative temperature with noise, a step that does not converge or leaves the range of numbers,
+/// an interruption.
+///
+/// ```
+/// use fokker::basis::{Features, Monomials, Part};
+/// use fokker::population::*;
+/// use ndarray::array;
+/// // V = x²: x' = −2x.
+/// let square = vec![Part::Monomials(Monomials::new(1, &[vec![2]])?)];
+/// let potential = PotentialTerm {
+///     features: Features::new(array![0.0], 1.0, square)?,
+///     time: TimeBasis::Constant,
+///     coefficients: array![[1.0]],
+/// };
+/// let energy = Energy {
+///     times: vec![0.0, 0.25],
+///     scheme: Scheme::Explicit,
+///     potential: Some(potential),
+///     interaction: None,
+///     temperature: None,
+///     dim: 1,
+/// };
+/// let clouds = predict(&energy, array![[8.0]].view(), 0.0, &[0.25, 0.5], &PredictOptions::default())?;
+/// assert_eq!(clouds, [array![[4.0]], array![[2.0]]]);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn predict(
+    energy: &Energy,
+    x: ArrayView2<f64>,
+    from: f64,
+    times: &[f64],
+    options: &PredictOptions,
+) -> Result<Vec<Array2<f64>>> {
+    check(energy, x, from, times, options)?;
+    let weights = crate::statistics::normalised(options.weights, x.nrows())?;
+    let steps = plan(energy, from, times, options.steps_per_interval);
+    let mut walk = Walk { energy, weights, x: x.to_owned(), step: 0, options };
+    let mut clouds = Vec::with_capacity(times.len());
+    for (done, &(t, h, arrives)) in steps.iter().enumerate() {
+        walk.advance(t, h)?;
+        if options.monitor.progress("predicting", done + 1, steps.len()).is_break() {
+            return Err(Error::Interrupted);
+        }
+        if arrives {
+            clouds.push(walk.x.clone());
+        }
+    }
+    Ok(clouds)
+}
+
+fn check(
+    energy: &Energy,
+    x: ArrayView2<f64>,
+    from: f64,
+    times: &[f64],
+    options: &PredictOptions,
+) -> Result<()> {
+    if x.is_empty() {
+        return Err(Error::Empty { name: "points" });
+    }
+    // Checks points and the first time.
+    energy.potential(from, x)?;
+    if times.is_empty() {
+        return Err(Error::Empty { name: "times" });
+    }
+    let mut before = from;
+    for (i, &t) in times.iter().enumerate() {
+        energy.check_time(t)?;
+        if t <= before {
+            let requirement = "increasing, and after the time of the particles";
+            return Err(Error::Entry { name: "times", requirement, index: vec![i], found: t });
+        }
+        before = t;
+    }
+    if options.steps_per_interval == Some(0) {
+        return Err(Error::Argument {
+            name: "steps_per_interval",
+            requirement: "at least 1".into(),
+            found: 0.0,
+        });
+    }
+    match energy.temperature {
+        Some(theta) if theta < 0.0 && options.noise => Err(Error::Undefined {
+            what: "the prediction",
+            reason: format!("the fitted temperature is {theta:.4}, and no noise has a negative variance"),
+            remedy: "predict without noise, or fit without an internal energy",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Starts and lengths of all steps, and whether one ends at a time that was asked for.
+fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Vec<(f64, f64, bool)> {
+    let per_interval = steps.unwrap_or(match energy.scheme {
+        Scheme::Explicit | Scheme::Implicit => 1,
+        Scheme::Midpoint | Scheme::Weak => 10,
+    });
+    let last = times[times.len() - 1];
+    let mut stops: Vec<f64> = energy.times.iter().copied().filter(|&t| from < t && t < last).collect();
+    stops.extend_from_slice(times);
+    stops.sort_by(f64::total_cmp);
+    stops.dedup();
+    let mut planned = Vec::new();
+    let mut t = from;
+    for stop in stops {
+        // A part of an interval takes its share of the steps, rounded up.
+        let i = energy.times.partition_point(|&start| start <= t).clamp(1, energy.times.len() - 1);
+        let interval = energy.times[i] - energy.times[i - 1];
+        let share = (stop - t) / interval * per_interval as f64;
+        // Rounding must not make 1.0000000000000002 intervals two steps.
+        let count = (share * (1.0 - 1e-12)).ceil().max(1.0);
+        let h = (stop - t) / count;
+        for k in 0..count as usize {
+            planned.push((t + k as f64 * h, h, k + 1 == count as usize && times.contains(&stop)));
+        }
+        t = stop;
+    }
+    planned
+}
+
+/// Particles on their way.
+struct Walk<'a, 'm> {
+    energy: &'a Energy,
+    weights: Array1<f64>,
+    x: Array2<f64>,
+    step: u32,
+    options: &'a PredictOptions<'m>,
+}
+
+impl Walk<'_, '_> {
+    fn velocity(&self, t: f64, x: &Array2<f64>) -> Array2<f64> {
+        let mut out = Array2::zeros(x.dim());
+        self.energy.velocity_into(t, x.view(), x.view(), self.weights.view(), out.view_mut());
+        out
+    }
+
+    fn advance(&mut self, t: f64, h: f64) -> Result<()> {
+        // A potential per interval is that of the interval stepped over, at its end too.
+        let inside = t + 0.5 * h;
+        let at = |time: f64| match self.energy.potential.as_ref().map(|term| term.time) {
+            Some(super::TimeBasis::Interval) => inside,
+            _ => time,
+        };
+        self.x = match self.energy.scheme {
+            Scheme::Explicit => &self.x + &(self.velocity(at(t), &self.x) * h),
+            Scheme::Implicit => self.implicit(at(t + h), h)?,
+            Scheme::Midpoint | Scheme::Weak => {
+                let k1 = self.velocity(at(t), &self.x);
+                let k2 = self.velocity(at(inside), &(&self.x + &(&k1 * (0.5 * h))));
+                let k3 = self.velocity(at(inside), &(&self.x + &(&k2 * (0.5 * h))));
+                let k4 = self.velocity(at(t + h), &(&self.x + &(&k3 * h)));
+                &self.x + &((k1 + 2.0 * k2 + 2.0 * k3 + k4) * (h / 6.0))
+            }
+        };
+        self.step += 1;
+        if let Some(theta) = self.energy.temperature.filter(|_| self.options.noise) {
+            self.diffuse((2.0 * theta * h).sqrt());
+        }
+        match self.x.indexed_iter().find(|(_, x)| !x.is_finite()) {
+            Some(((row, _), _)) => Err(Error::Numerical {
+                what: "the prediction",
+                reason: format!(
+                    "particle {row} leaves the range of numbers after time {t}; take more steps per interval"
+                ),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// y = x + h v(y), by fixed-point iteration.
+    fn implicit(&self, t: f64, h: f64) -> Result<Array2<f64>> {
+        let mut y = &self.x + &(self.velocity(t, &self.x) * h);
+        let scale = self.x.iter().fold(1e-300, |scale: f64, x| scale.max(x.abs()));
+        let mut change = f64::INFINITY;
+        for _ in 0..ITERATIONS {
+            let next = &self.x + &(self.velocity(t, &y) * h);
+            change = next.iter().zip(&y).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+            y = next;
+            if !(change > 1e-12 * scale && change.is_finite()) {
+                break;
+            }
+        }
+        if change <= 1e-12 * scale {
+            return Ok(y);
+        }
+        let reason = format!(
+            "particles still move by {change:.1e} after {ITERATIONS} iterations of a step of {h}; \
+             take more steps per interval"
+        );
+        Err(Error::Numerical { what: "the implicit step", reason })
+    }
+
+    fn diffuse(&mut self, scale: f64) {
+        let noise = Noise { seed: self.options.seed };
+        let dim = self.x.ncols();
+        let mut normals = vec![Array2::zeros((BLOCK, dim))];
+        for (i, mut block) in self.x.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+            noise.fill(self.step, i as u32, &mut normals);
+            let rows = Slice::from(..block.nrows());
+            block.scaled_add(scale, &normals[0].slice_axis(Axis(0), rows));
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The weak form: no coupling, no density, sums over particles that merge.
+
+use super::equations::Terms;
+use super::{Cloud, Snapshots};
+use crate::basis::{Basis, Features, Monomials, Part};
+use crate::regression::NormalEquations;
+use crate::{Error, Merge, Monitor, Result};
+use fokker_linalg::{eigh, gram_accumulate_panel, matmul, mirror_lower};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Slice};
+
+/// Particles of a block.
+const ROWS: usize = 256;
+
+/// Relative size of the eigenvalues of the test functions' covariance that are used: those below
+/// are combinations of functions that nearly vanish on the data, whose equations say nothing.
+const CUT: f64 = 1e-10;
+
+/// Sums over the particles of one snapshot that its weak equations are made of.
+///
+/// ```text
+/// Σ w φ_k,   Σ w φ_k φ_l,   Σ w ∇φ_k·∇φ_m,   Σ w Δφ_k,   Σ w ∇φ_k·F_m       φ_k test functions
+/// ```
+///
+/// Memory 8 K² (and K times the number of functions of the potential); n particles cost
+/// O(n d K²). Shards of a snapshot merge; forces F of an interaction need the whole snapshot.
+#[derive(Debug, Clone)]
+pub struct WeakSums {
+    count: usize,
+    weight: f64,
+    /// Σ w².
+    square: f64,
+    values: Array1<f64>,
+    /// Lower triangle.
+    products: Array2<f64>,
+    gradients: Array2<f64>,
+    laplacians: Array1<f64>,
+    forces: Array2<f64>,
+}
+
+impl WeakSums {
+    /// No particle yet, for so many test functions, functions of the potential and of the
+    /// interaction.
+    pub fn new(tests: usize, potential: usize, interaction: usize) -> Self {
+        WeakSums {
+            count: 0,
+            weight: 0.0,
+            square: 0.0,
+            values: Array1::zeros(tests),
+            products: Array2::zeros((tests, tests)),
+            gradients: Array2::zeros((tests, potential)),
+            laplacians: Array1::zeros(tests),
+            forces: Array2::zeros((tests, interaction)),
+        }
+    }
+
+    /// Adds particles `[n, d]` with weights `[n]`: `tests` are the test functions, `potential`
+    /// those of the potential, `forces` (`[n, d, K]`) those of the interaction.
+    ///
+    /// # Errors
+    /// Sizes that do not fit.
+    pub fn observe(
+        &mut self,
+        x: ArrayView2<f64>,
+        weights: ArrayView1<f64>,
+        tests: &dyn Basis,
+        potential: Option<&dyn Basis>,
+        forces: Option<&Array3<f64>>,
+    ) -> Result<()> {
+        let sizes = [
+            ("test functions", self.values.len(), tests.len()),
+            ("functions of the potential", self.gradients.ncols(), potential.map_or(0, |basis| basis.len())),
+            ("functions of the interaction", self.forces.ncols(), forces.map_or(0, |f| f.len_of(Axis(2)))),
+            ("weights", x.nrows(), weights.len()),
+            ("columns", tests.dim(), x.ncols()),
+        ];
+        for (name, expected, found) in sizes {
+            if expected != found {
+                return Err(Error::Size { name, expected, found });
+            }
+        }
+        for start in (0..x.nrows()).step_by(ROWS) {
+            let rows = Slice::from(start..(start + ROWS).min(x.nrows()));
+            let forces = forces.map(|forces| forces.slice_axis(Axis(0), rows).to_owned());
+            let (x, weights) = (x.slice_axis(Axis(0), rows), weights.slice_axis(Axis(0), rows));
+            self.block(x, weights, tests, potential, forces);
+        }
+        self.count += x.nrows();
+        self.weight += weights.sum();
+        self.square += weights.dot(&weights);
+        Ok(())
+    }
+
+    fn block(
+        &mut self,
+        x: ArrayView2<f64>,
+        weights: ArrayView1<f64>,
+        tests: &dyn Basis,
+        potential: Option<&dyn Basis>,
+        forces: Option<Array3<f64>>,
+    ) {
+        let (n, d) = x.dim();
+        let mut values = Array2::zeros((n, tests.len()));
+        tests.laplacians_into(x, values.view_mut());
+        self.laplacians += &weights.dot(&values);
+        tests.values_into(x, values.view_mut());
+        self.values += &weights.dot(&values);
+        let roots = weights.mapv(f64::sqrt).insert_axis(Axis(1));
+        values *= &roots;
+        gram_accumulate_panel(values.view(), 0, self.products.view_mut());
+        let gradients = |basis: &dyn Basis| {
+            let mut out = Array3::zeros((n, d, basis.len()));
+            basis.gradients_into(x, out.view_mut());
+            out.into_shape_with_order((n * d, basis.len())).expect("contiguous")
+        };
+        let weighted =
+            &gradients(tests) * &Array1::from_shape_fn(n * d, |r| weights[r / d]).insert_axis(Axis(1));
+        if let Some(basis) = potential {
+            self.gradients += &matmul(weighted.t(), gradients(basis).view());
+        }
+        if let Some(forces) = forces {
+            let count = forces.len_of(Axis(2));
+            let forces = forces.into_shape_with_order((n * d, count)).expect("contiguous");
+            self.forces += &matmul(weighted.t(), forces.view());
+        }
+    }
+
+    /// Covariance of the means of the test functions over independent particles,
+    /// Cov φ Σw²/(Σw)².
+    fn noise(&self) -> Array2<f64> {
+        let mut covariance = &self.products / self.weight;
+        mirror_lower(&mut covariance);
+        let mean = &self.values / self.weight;
+        for (mut row, &m) in covariance.rows_mut().into_iter().zip(&mean) {
+            row.scaled_add(-m, &mean);
+        }
+        covariance * (self.square / (self.weight * self.weight))
+    }
+
+    /// The equations of the interval between two snapshots, τ long, for the unknowns potential,
+    /// interaction and, if `internal`, temperature.
+    ///
+    /// ```text
+    /// ⟨φ_k⟩₁ − ⟨φ_k⟩₀ = −τ avg(Σ a_m ⟨∇φ_k·∇φ_m⟩ + Σ ω_m ⟨∇φ_k·F_m⟩) + τθ avg⟨Δφ_k⟩
+    /// ```
+    ///
+    /// avg is the mean over both ends. Equations are whitened by the covariance of the left side
+    /// for independent clouds: each has noise of variance 1.
+    ///
+    /// # Errors
+    /// Sums of other functions, a snapshot without mass, a Laplacian that is infinite, no
+    /// convergence of the eigendecomposition.
+    pub fn equations(&self, next: &WeakSums, tau: f64, internal: bool) -> Result<NormalEquations> {
+        self.check(next)?;
+        let mean = |f: &dyn Fn(&WeakSums) -> Array2<f64>| {
+            (f(self) / self.weight + f(next) / next.weight) * (0.5 * tau)
+        };
+        let mut columns = vec![mean(&|sums| sums.gradients.clone()), mean(&|sums| sums.forces.clone())];
+        if internal {
+            columns.push(-mean(&|sums| sums.laplacians.clone().insert_axis(Axis(1))));
+        }
+        let views: Vec<_> = columns.iter().map(|c| c.view()).collect();
+        let design = ndarray::concatenate(Axis(1), &views).expect("equal heights");
+        // design·c = −(⟨φ⟩₁ − ⟨φ⟩₀)
+        let target = &self.values / self.weight - &next.values / next.weight;
+        let noise = self.noise() + next.noise();
+        let scale = noise.diag().mapv(|v| if v > 0.0 { v.sqrt().recip() } else { 0.0 });
+        let eigen = eigh((&noise * &scale * &scale.view().insert_axis(Axis(1))).view())?;
+        let largest = eigen.values.last().copied().unwrap_or(0.0);
+        let kept: Vec<usize> = (0..scale.len()).filter(|&i| eigen.values[i] > CUT * largest).collect();
+        let whiten =
+            eigen.vectors.select(Axis(1), &kept) / eigen.values.select(Axis(0), &kept).mapv(f64::sqrt);
+        let whiten = whiten * &scale.insert_axis(Axis(1));
+        let mut equations = NormalEquations::new(design.ncols());
+        let rows = matmul(whiten.t(), design.view());
+        let targets = whiten.t().dot(&target);
+        equations.observe(rows.view(), targets.view(), Array1::ones(kept.len()).view())?;
+        Ok(equations)
+    }
+
+    fn check(&self, other: &WeakSums) -> Result<()> {
+        let sizes = [
+            ("test functions", self.values.len(), other.values.len()),
+            ("functions of the potential", self.gradients.ncols(), other.gradients.ncols()),
+            ("functions of the interaction", self.forces.ncols(), other.forces.ncols()),
+        ];
+        for (name, expected, found) in sizes {
+            if expected != found {
+                return Err(Error::Size { name, expected, found });
+            }
+        }
+        if self.weight > 0.0 && other.weight > 0.0 { Ok(()) } else { Err(Error::Empty { name: "snapshot" }) }
+    }
+}
+
+impl Merge for WeakSums {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Sums of other functions, and an interaction, whose forces need the whole snapshot, are
+    /// errors.
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        if !self.forces.is_empty() {
+            return Err(Error::Undefined {
+                what: "merging sums with an interaction",
+                reason: "the force on a particle needs all others of its snapshot".into(),
+                remedy: "observe whole snapshots",
+            });
+        }
+        let sizes = [
+            ("test functions", self.values.len(), other.values.len()),
+            ("functions of the potential", self.gradients.ncols(), other.gradients.ncols()),
+            ("functions of the interaction", self.forces.ncols(), other.forces.ncols()),
+        ];
+        for (name, expected, found) in sizes {
+            if expected != found {
+                return Err(Error::Size { name, expected, found });
+            }
+        }
+        self.count += other.count;
+        self.weight += other.weight;
+        self.square += other.square;
+        self.values += &other.values;
+        self.products += &other.products;
+        self.gradients += &other.gradients;
+        self.laplacians += &other.laplacians;
+        Ok(())
+    }
+}
+
+/// Test functions: those of the potential, and polynomials where that leaves unknowns without a
+/// function of their own.
+fn test_functions(terms: &Terms, snapshots: &Snapshots) -> Result<Features> {
+    let dim = snapshots.dim();
+    let enough = terms.interaction.is_none() && terms.internal.is_none();
+    if let Some(features) = terms.potential.as_ref().filter(|_| enough) {
+        return Ok(features.clone());
+    }
+    let degree = match dim {
+        1..=4 => 4,
+        5..=10 => 3,
+        11..=60 => 2,
+        _ => 1,
+    };
+    let polynomials = Part::Monomials(Monomials::total_degree(dim, degree)?);
+    match &terms.potential {
+        Some(features) => {
+            let mut parts = features.parts().to_vec();
+            parts.push(polynomials);
+            Features::new(features.shift().clone(), features.scale(), parts)
+        }
+        None => {
+            let pooled = snapshots.pooled();
+            let mean = pooled.mean_axis(Axis(0)).expect("not empty");
+            let spread = ((&pooled - &mean).mapv(|e| e * e).sum() / pooled.len() as f64).sqrt();
+            Features::new(mean, spread, vec![polynomials])
+        }
+    }
+}
+
+/// The weak equations of all intervals.
+pub(super) fn weak_equations(
+    terms: &Terms,
+    snapshots: &Snapshots,
+    monitor: &dyn Monitor,
+) -> Result<Vec<NormalEquations>> {
+    let tests = test_functions(terms, snapshots)?;
+    let sums = |cloud: &Cloud| -> Result<WeakSums> {
+        let forces = terms.interaction.as_ref().map(|functions| {
+            let mut forces = Array3::zeros((cloud.len(), cloud.x.ncols(), functions.len()));
+            functions.forces_into(cloud.x.view(), cloud.x.view(), cloud.weights.view(), forces.view_mut());
+            forces
+        });
+        let mut sums = WeakSums::new(tests.len(), terms.potential_len(), terms.interaction_len());
+        let potential = terms.potential.as_ref().map(|features| features as &dyn Basis);
+        sums.observe(cloud.x.view(), cloud.weights.view(), &tests, potential, forces.as_ref())?;
+        Ok(sums)
+    };
+    let mut all = Vec::with_capacity(snapshots.clouds().len());
+    for (i, cloud) in snapshots.clouds().iter().enumerate() {
+        all.push(sums(cloud)?);
+        if monitor.progress("sums", i + 1, snapshots.clouds().len()).is_break() {
+            return Err(Error::Interrupted);
+        }
+    }
+    (0..snapshots.intervals())
+        .map(|i| all[i].equations(&all[i + 1], snapshots.interval(i), terms.internal.is_some()))
+        .collect()
+}
