@@ -92,6 +92,25 @@ pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut
     faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq);
 }
 
+/// Product added to what is there, `out ← out + A B`, without allocation when all are contiguous.
+///
+/// # Panics
+/// When the shapes do not fit or `out` is not row-major contiguous.
+///
+/// ```
+/// use ndarray::array;
+/// let mut out = array![[1.0]];
+/// fokker_linalg::matmul_accumulate(array![[2.0, 3.0]].view(), array![[4.0], [5.0]].view(), out.view_mut());
+/// assert_eq!(out, array![[24.0]]);
+/// ```
+pub fn matmul_accumulate(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) {
+    assert_eq!(a.ncols(), b.nrows(), "inner dimensions differ");
+    assert_eq!(out.dim(), (a.nrows(), b.ncols()), "output shape differs");
+    let (a, b) = (contiguous(&a), contiguous(&b));
+    let (a, b) = (as_mat(&a), as_mat(&b));
+    faer_matmul(as_mat_mut(&mut out), Accum::Add, a, b, 1.0, Par::Seq);
+}
+
 /// Accumulates some rows of the lower triangle of a Gram matrix, `out ← out + XᵀX`.
 ///
 /// `panel` holds the rows `start..start + p` of the `[d, d]` matrix; entries right of the

@@ -63,7 +63,7 @@ fn drawn(
     seed: u64,
 ) -> fokker::Result<Array2<f64>> {
     let score = MixtureScore::new(mixture, schedule);
-    let process = ReverseProcess { schedule, score: &score };
+    let process = ReverseProcess::new(schedule, &score);
     sample(&process, scheme, grid, &SampleOptions { particles: PARTICLES, seed, ..SampleOptions::default() })
 }
 

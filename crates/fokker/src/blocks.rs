@@ -4,7 +4,7 @@ use crate::Result;
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
-/// A source of rows `[n, d]` read once, from front to back: an array, or a file larger than memory.
+/// A source of rows `[n, d]` read from front to back: an array, or a file larger than memory.
 pub trait Blocks {
     /// Number of columns d.
     fn dim(&self) -> usize;
@@ -18,19 +18,25 @@ pub trait Blocks {
     /// # Errors
     /// [`Error::Source`](crate::Error::Source) when a row cannot be read, naming it.
     fn next(&mut self, block: &mut Array2<f64>) -> Result<usize>;
+
+    /// Goes back to the first row, for methods that pass over the rows more than once.
+    ///
+    /// # Errors
+    /// [`Error::Source`](crate::Error::Source) when the rows are gone, as those of a pipe.
+    fn rewind(&mut self) -> Result<()>;
 }
 
 /// The blocks of an array in memory.
 #[derive(Debug, Clone)]
 pub struct ArrayBlocks<'a> {
+    all: ArrayView2<'a, f64>,
     rest: ArrayView2<'a, f64>,
-    rows: usize,
 }
 
 impl<'a> ArrayBlocks<'a> {
     /// All rows of `x`.
     pub fn new(x: ArrayView2<'a, f64>) -> Self {
-        ArrayBlocks { rest: x, rows: x.nrows() }
+        ArrayBlocks { all: x, rest: x }
     }
 }
 
@@ -40,7 +46,7 @@ impl Blocks for ArrayBlocks<'_> {
     }
 
     fn rows(&self) -> Option<usize> {
-        Some(self.rows)
+        Some(self.all.nrows())
     }
 
     fn next(&mut self, block: &mut Array2<f64>) -> Result<usize> {
@@ -49,6 +55,11 @@ impl Blocks for ArrayBlocks<'_> {
         block.slice_axis_mut(Axis(0), Slice::from(..count)).assign(&head);
         self.rest = rest;
         Ok(count)
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.rest = self.all;
+        Ok(())
     }
 }
 

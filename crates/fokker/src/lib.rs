@@ -35,6 +35,7 @@ pub mod process;
 pub mod regression;
 pub mod sampling;
 pub mod score;
+pub mod spectral;
 pub mod statistics;
 pub mod transport;
 

@@ -205,7 +205,7 @@ fn it_has_the_order_it_states() {
 fn its_exact_law_is_what_it_draws() {
     let (schedule, law) = (schedule(), law());
     let score = GaussianScore::new(&law, &schedule);
-    let process = ReverseProcess { schedule: &schedule, score: &score };
+    let process = ReverseProcess::new(&schedule, &score);
     let grid = Grid::new(Spacing::LogSnr, 8, 1e-3, &schedule).unwrap();
     let n = 65_536;
     let options = SampleOptions { particles: n, seed: 20, ..Default::default() };

@@ -45,7 +45,7 @@ fn schemes_draw_from_their_exact_law() {
     let schedule = schedule();
     let law = Gaussian::diagonal(array![0.5, -2.0], array![0.01, 4.0]).unwrap();
     let score = GaussianScore::new(&law, &schedule);
-    let process = ReverseProcess { schedule: &schedule, score: &score };
+    let process = ReverseProcess::new(&schedule, &score);
     // 25 steps of ddpm have 2Δβ = 0.8 in the first.
     for (name, spacing, steps) in [
         ("em", Spacing::Uniform, 25),
@@ -69,7 +69,7 @@ fn draws_from_the_marginal_stay_on_it() {
     let schedule = schedule();
     let law = Gaussian::diagonal(array![0.5, -2.0], array![0.01, 4.0]).unwrap();
     let score = GaussianScore::new(&law, &schedule);
-    let process = ReverseProcess { schedule: &schedule, score: &score };
+    let process = ReverseProcess::new(&schedule, &score);
     let clock = schedule.clock(1.0);
     let deviation = law.values().mapv(|v| (v * Ou::alpha(clock).powi(2) + Ou::variance(clock)).sqrt());
     let normals: Vec<Array2<f64>> = (0..512).map(|block| normals(256, 2, 1000 + block)).collect();
@@ -91,7 +91,7 @@ fn the_same_bits_on_any_number_of_threads_and_in_any_parts() {
     let law = Gaussian::from_covariance(array![1.0, 0.0, -1.0], covariance(&rotation(3, 1), &values).view());
     let law = law.unwrap();
     let score = GaussianScore::new(&law, &schedule);
-    let process = ReverseProcess { schedule: &schedule, score: &score };
+    let process = ReverseProcess::new(&schedule, &score);
     let given = concatenate(Axis(0), &[normals(256, 3, 5).view(); 4]).unwrap();
     for name in ["em", "dpmpp-2m", "edm-churn"] {
         let scheme = parse_scheme(name).unwrap();
@@ -141,7 +141,7 @@ fn check_score_error(data: &Gaussian, estimated: &Gaussian, name: &str, spacing:
     let report = audit.errors(&*scheme, &grid, audit::Start::Normal).unwrap();
 
     let score = GaussianScore::new(estimated, &schedule);
-    let process = ReverseProcess { schedule: &schedule, score: &score };
+    let process = ReverseProcess::new(&schedule, &score);
     let options = SampleOptions { particles: DRAWS, seed: 12, ..Default::default() };
     let x = sample(&process, &*scheme, &grid, &options).unwrap();
     let map = propagate_matrix(&*scheme, &grid, &process).unwrap();

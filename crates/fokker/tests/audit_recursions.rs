@@ -271,7 +271,7 @@ fn full_matrices_in_rotated_axes_are_the_recursions() {
         let diagonal = Gaussian::diagonal(means.clone(), values.to_vec().into()).unwrap();
         let modes = modes(&clock, &values, means.as_slice().unwrap());
         let exact = GaussianScore::new(&law, &*schedule);
-        let process = ReverseProcess { schedule: &*schedule, score: &exact };
+        let process = ReverseProcess::new(&*schedule, &exact);
         for grid in grids(&*schedule) {
             for name in SCHEMES.into_iter().filter(|name| modes[0].is_defined(name, grid.times())) {
                 let scheme = parse_scheme(name).unwrap();
@@ -317,7 +317,7 @@ impl Score for Cubic {
 #[test]
 fn a_score_that_is_not_affine_has_no_exact_law() {
     let schedule = parse_schedule("linear:0.05:10").unwrap();
-    let process = ReverseProcess { schedule: &*schedule, score: &Cubic };
+    let process = ReverseProcess::new(&*schedule, &Cubic);
     let grid = Grid::new(Spacing::Uniform, 60, 1e-3, &*schedule).unwrap();
     for name in SCHEMES {
         let error = propagate_matrix(&*parse_scheme(name).unwrap(), &grid, &process).unwrap_err();

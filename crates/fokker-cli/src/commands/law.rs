@@ -84,6 +84,10 @@ impl Blocks for Alternate {
         }
         Ok(found)
     }
+
+    fn rewind(&mut self) -> fokker::Result<()> {
+        self.rows.rewind()
+    }
 }
 
 fn summary(law: &Gaussian) -> String {

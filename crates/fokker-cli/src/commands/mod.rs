@@ -8,10 +8,11 @@ mod errors;
 mod law;
 mod lint;
 mod sampler;
+mod spectral;
 mod texture;
 mod tune;
 
-use crate::args::{Arguments, AuditCommand, Command, TransportCommand};
+use crate::args::{Arguments, AuditCommand, Command, SpectralCommand, TransportCommand};
 
 /// Runs the command and returns what goes to stdout.
 pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
@@ -21,6 +22,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
         Command::Audit(AuditCommand::Lint(lint)) => lint::run(lint, &arguments.global),
         Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
+        Command::Spectral(SpectralCommand::Fit(fit)) => spectral::fit(fit, &arguments.global),
+        Command::Spectral(SpectralCommand::Sample(draw)) => spectral::sample(draw, &arguments.global),
+        Command::Spectral(SpectralCommand::Density(density)) => {
+            spectral::density(density, &arguments.global)
+        }
+        Command::Spectral(SpectralCommand::Score(score)) => spectral::score(score, &arguments.global),
+        Command::Spectral(SpectralCommand::Problem(problem)) => {
+            spectral::problem(problem, &arguments.global)
+        }
         Command::Transport(TransportCommand::Distance(distance)) => {
             distance::run(distance, &arguments.global)
         }

@@ -20,7 +20,7 @@ mod write;
 pub use self::image::{read_texture, side_by_side, write_png};
 pub use vector::read_vector;
 pub use whole::{MEMORY, named, read_all, read_rows};
-pub use write::{Values, check_output, write_npz};
+pub use write::{Values, check_output, write_bytes, write_npy, write_npz};
 
 use self::image::ImageRows;
 use anyhow::{Result, anyhow, bail};
@@ -108,6 +108,30 @@ impl Blocks for Rows {
         };
         count.map_err(|e| Error::Source(at(&self.path, e).to_string()))
     }
+
+    fn rewind(&mut self) -> fokker::Result<()> {
+        // A pipe, even a named one, gives its bytes once.
+        if !(self.path.is_file() || self.path.is_dir()) {
+            let path = self.path.display();
+            return Err(Error::Source(format!("{path}: can be read only once, save it to a file first")));
+        }
+        *self = open_rows(&self.path).map_err(|e| Error::Source(e.to_string()))?;
+        Ok(())
+    }
+}
+
+/// The bytes of a saved result, at most 1 GiB.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    const MOST: u64 = 1 << 30;
+    let read = || {
+        let mut bytes = Vec::new();
+        source::open(path)?.reader.take(MOST + 1).read_to_end(&mut bytes).map_err(source::damaged)?;
+        if bytes.len() as u64 > MOST {
+            bail!("is longer than 1 GiB, give a result that fokker saved");
+        }
+        Ok(bytes)
+    };
+    read().map_err(|e| at(path, e))
 }
 
 /// The text of a short file, at most 64 MiB: a configuration or a list.

@@ -1,4 +1,4 @@
-//! Writing .npz files, whole or not at all.
+//! Writing files, whole or not at all.
 
 use anyhow::{Context, Result, bail};
 use std::io::{self, Seek, Write};
@@ -36,9 +36,31 @@ pub fn check_output(path: &Path) -> Result<()> {
 /// Writes a compressed .npz: to a temporary file beside it, which then takes its place, so that
 /// a reader sees the old file or the new one, and an error leaves the old one.
 pub fn write_npz(path: &Path, arrays: &[(&str, Values)]) -> Result<()> {
+    write(path, |file| archive(file, arrays))
+}
+
+/// Writes bytes, in the same way.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, |file| file.write_all(bytes))
+}
+
+/// Writes a .npy of float64 of the given shape, in the same way.
+pub fn write_npy(path: &Path, shape: &[usize], values: impl Iterator<Item = f64>) -> Result<()> {
+    write(path, |file| {
+        let mut out = io::BufWriter::new(file);
+        let extents: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
+        out.write_all(&header("<f8", extents.join(" ").as_str()))?;
+        for value in values {
+            out.write_all(&value.to_le_bytes())?;
+        }
+        out.flush()
+    })
+}
+
+fn write(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> io::Result<()>) -> Result<()> {
     let write = || -> io::Result<()> {
         let mut file = temporary(path)?;
-        archive(&mut file, arrays)?;
+        fill(&mut file)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -75,7 +97,7 @@ fn archive(file: impl Write + Seek, arrays: &[(&str, Values)]) -> io::Result<()>
             .compression_method(CompressionMethod::Deflated)
             .large_file(len as u64 * 8 >= u64::from(u32::MAX) / 2);
         zip.start_file(format!("{key}.npy"), options)?;
-        let mut bytes = header(descr, len);
+        let mut bytes = header(descr, &format!("{len},"));
         match values {
             Values::Indices(indices) => bytes.extend(indices.iter().flat_map(|&i| (i as i64).to_le_bytes())),
             Values::Numbers(numbers) => bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes())),
@@ -87,8 +109,8 @@ fn archive(file: impl Write + Seek, arrays: &[(&str, Values)]) -> io::Result<()>
 }
 
 /// Magic, version 1.0, length and dictionary, padded so that the numbers start at a multiple of 64.
-fn header(descr: &str, len: usize) -> Vec<u8> {
-    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len},), }}");
+fn header(descr: &str, extents: &str) -> Vec<u8> {
+    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({extents}), }}");
     while (10 + text.len() + 1) % 64 != 0 {
         text.push(' ');
     }

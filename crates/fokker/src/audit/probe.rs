@@ -89,7 +89,7 @@ fn visit<T: Send>(
             score.values().slice_axis(Axis(0), columns).to_owned(),
         )?;
         let exact = GaussianScore::new(&own, schedule);
-        let process = ReverseProcess { schedule, score: &exact };
+        let process = ReverseProcess::new(schedule, &exact);
         let has_offset = own.mean().iter().any(|&m| m != 0.0);
         let mut moments = Moments::new(scheme, own.dim());
         let mut collected = vec![observe(first, 0, &moments)];

@@ -19,7 +19,8 @@ pub use diffusers::{
     BetaSchedule, Levels, Respacing, SchedulerClass, SchedulerConfig, TimestepSpacing, TrainingTable,
 };
 pub use grid::{Grid, Spacing, Step};
-pub use reference::OrnsteinUhlenbeck;
+pub(crate) use reference::normal_distribution;
+pub use reference::{OrnsteinUhlenbeck, Reference, ReflectedBrownian, Transition};
 pub use schedule::{
     DiscreteBetas, Linear, ScaledLinear, Schedule, SquaredCosine, VarianceExploding, parse_schedule,
 };

@@ -40,6 +40,7 @@ impl Scheme for EdmHeun {
         state: &mut State,
         work: &mut Work,
     ) -> Result<()> {
+        process.require_ornstein_uhlenbeck(self.name())?;
         heun_in_ratio(process, step.t, step.s, state, work)
     }
 }
@@ -114,6 +115,7 @@ impl Scheme for EdmChurn {
         state: &mut State,
         work: &mut Work,
     ) -> Result<()> {
+        process.require_ornstein_uhlenbeck(self.name())?;
         let schedule = process.schedule;
         let clock = schedule.clock(step.t);
         let ratio = Ou::noise_ratio(clock);

@@ -13,6 +13,7 @@ mod edm;
 mod multi_step;
 mod noise;
 mod one_evaluation;
+mod relative;
 mod runge_kutta;
 mod sample;
 mod scheme;
@@ -23,6 +24,7 @@ pub use noise::{BLOCK, Noise};
 pub use one_evaluation::{
     Ddim, Ddpm, DdpmExact, Euler, EulerMaruyama, ExponentialIntegrator, RelativeExponentialIntegrator,
 };
+pub use relative::RelativeHeun;
 pub use runge_kutta::{Heun, RungeKutta4};
 pub use sample::{SampleOptions, Start, sample};
 pub use scheme::{

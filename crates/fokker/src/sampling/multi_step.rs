@@ -42,6 +42,7 @@ impl Scheme for DpmPlusPlus2M {
         state: &mut State,
         work: &mut Work,
     ) -> Result<()> {
+        process.require_ornstein_uhlenbeck(self.name())?;
         let (from, to) = (process.schedule.clock(step.t), process.schedule.clock(step.s));
         let (growth, variance) = (from.exp(), Ou::variance(from)); // 1/α_t, σ_t²
         let ratio = |clock: f64| Ou::noise_ratio(clock);

@@ -5,7 +5,7 @@
 //! ```
 
 use super::{Limit, ReverseProcess, Scheme, State, Work};
-use crate::process::{OrnsteinUhlenbeck as Ou, Schedule, Step};
+use crate::process::{OrnsteinUhlenbeck as Ou, Step, Transition};
 use crate::{Error, Result};
 use ndarray::{Array2, Zip};
 
@@ -36,8 +36,8 @@ fn apply(
 }
 
 /// Clock that passes in a step, B_t − B_s.
-fn clock_step(schedule: &dyn Schedule, step: &Step) -> f64 {
-    schedule.clock(step.t) - schedule.clock(step.s)
+fn clock_step(process: &ReverseProcess, step: &Step) -> f64 {
+    process.schedule.clock(step.t) - process.schedule.clock(step.s)
 }
 
 /// Implements [`Scheme`] for a scheme given by its factors.
@@ -68,8 +68,8 @@ macro_rules! one_evaluation {
                 state: &mut State,
                 work: &mut Work,
             ) -> Result<()> {
-                let factors: fn(&dyn Schedule, &Step) -> Result<Factors> = $factors;
-                apply(factors(process.schedule, step)?, process, step.t, noise, state, work)
+                let factors: fn(&ReverseProcess, &Step) -> Result<Factors> = $factors;
+                apply(factors(process, step)?, process, step.t, noise, state, work)
             }
         }
     };
@@ -79,12 +79,12 @@ one_evaluation! {
     /// Euler–Maruyama for the reverse SDE in t.
     ///
     /// ```text
-    /// y ← y + Δβ_t (y + 2 s(t, y)) + √(2Δβ_t) z          Δ = t − s
+    /// y ← y + Δβ_t (κy + 2 s(t, y)) + √(2Δβ_t) z          Δ = t − s,  κ = 1 for Ornstein–Uhlenbeck
     /// ```
     /// [Pierret and Galerne 2025, table 1]
-    EulerMaruyama, "em", Limit::Sde, |schedule, step| {
-        let b = step.length() * schedule.rate(step.t);
-        Ok(Factors { particle: 1.0 + b, score: 2.0 * b, noise: (2.0 * b).sqrt() })
+    EulerMaruyama, "em", Limit::Sde, |process, step| {
+        let b = step.length() * process.schedule.rate(step.t);
+        Ok(Factors { particle: 1.0 + process.reference.pull() * b, score: 2.0 * b, noise: (2.0 * b).sqrt() })
     }
 }
 
@@ -95,24 +95,25 @@ one_evaluation! {
     /// y ← y + γ₁ (y + 2 s(t, y)) + √(2γ₂) z      γ₁ = e^{B_t − B_s} − 1,  γ₂ = (e^{2(B_t − B_s)} − 1)/2
     /// ```
     /// [Pierret and Galerne 2025, table 1]
-    ExponentialIntegrator, "ei", Limit::Sde, |schedule, step| {
-        let h = clock_step(schedule, step);
+    ExponentialIntegrator, "ei", Limit::Sde, |process, step| {
+        process.require_ornstein_uhlenbeck("ei")?;
+        let h = clock_step(process, step);
         let growth = h.exp_m1();
         Ok(Factors { particle: 1.0 + growth, score: 2.0 * growth, noise: (2.0 * h).exp_m1().sqrt() })
     }
 }
 
 one_evaluation! {
-    /// Ornstein–Uhlenbeck step on the score relative to N(0, I), g' = s + y, frozen over the step.
+    /// Step of the reference on the score relative to its law π, ∇g = s + κy, frozen over the step.
     ///
     /// ```text
-    /// y ← e^{−h} y + 2(1 − e^{−h}) (s(t, y) + y) + √(1 − e^{−2h}) z          h = B_t − B_s
+    /// y ← e^{−κh} y + 2(1 − e^{−κh})/κ ∇g(t, y) + √((1 − e^{−2κh})/κ) z          h = B_t − B_s
     /// ```
-    /// Exact when the data law is N(0, I), where g' = 0.
-    RelativeExponentialIntegrator, "relative-ei", Limit::Sde, |schedule, step| {
-        let h = clock_step(schedule, step);
-        let b = -2.0 * (-h).exp_m1();
-        Ok(Factors { particle: (-h).exp() + b, score: b, noise: Ou::variance(h).sqrt() })
+    /// Exact when the data law is π, where g = 0.
+    RelativeExponentialIntegrator, "relative-ei", Limit::Sde, |process, step| {
+        let Transition { decay, gain, variance } = process.reference.transition(clock_step(process, step));
+        let particle = decay + process.reference.pull() * (2.0 * gain);
+        Ok(Factors { particle, score: 2.0 * gain, noise: variance.sqrt() })
     }
 }
 
@@ -124,8 +125,9 @@ one_evaluation! {
     /// ```
     /// Not defined for b ≥ 1, a step that would destroy more than all signal
     /// [Ho, Jain, Abbeel 2020, algorithm 2].
-    Ddpm, "ddpm", Limit::Sde, |schedule, step| {
-        let b = 2.0 * step.length() * schedule.rate(step.t);
+    Ddpm, "ddpm", Limit::Sde, |process, step| {
+        process.require_ornstein_uhlenbeck("ddpm")?;
+        let b = 2.0 * step.length() * process.schedule.rate(step.t);
         if b >= 1.0 {
             return Err(Error::Undefined {
                 what: "a step",
@@ -143,8 +145,9 @@ one_evaluation! {
     /// ```text
     /// y ← (y + b s(t, y))/√a + √b z          a = e^{−2(B_t − B_s)},  b = 1 − a
     /// ```
-    DdpmExact, "ddpm-exact", Limit::Sde, |schedule, step| {
-        Ok(ancestral(Ou::variance(clock_step(schedule, step))))
+    DdpmExact, "ddpm-exact", Limit::Sde, |process, step| {
+        process.require_ornstein_uhlenbeck("ddpm-exact")?;
+        Ok(ancestral(Ou::variance(clock_step(process, step))))
     }
 }
 
@@ -152,12 +155,12 @@ one_evaluation! {
     /// Euler for the probability-flow ODE in t.
     ///
     /// ```text
-    /// y ← y + Δβ_t (y + s(t, y))          Δ = t − s
+    /// y ← y + Δβ_t (κy + s(t, y))          Δ = t − s,  κ = 1 for Ornstein–Uhlenbeck
     /// ```
     /// [Pierret and Galerne 2025, table 1]
-    Euler, "euler", Limit::Ode, |schedule, step| {
-        let b = step.length() * schedule.rate(step.t);
-        Ok(Factors { particle: 1.0 + b, score: b, noise: 0.0 })
+    Euler, "euler", Limit::Ode, |process, step| {
+        let b = step.length() * process.schedule.rate(step.t);
+        Ok(Factors { particle: 1.0 + process.reference.pull() * b, score: b, noise: 0.0 })
     }
 }
 
@@ -168,8 +171,9 @@ one_evaluation! {
     /// y ← α_s (y/α_t + (r_s − r_t) ε),     ε = −σ_t s(t, y),  r = σ/α
     /// ```
     /// [Song, Meng, Ermon 2021, eq. 12]
-    Ddim, "ddim", Limit::Ode, |schedule, step| {
-        let (from, to) = (schedule.clock(step.t), schedule.clock(step.s));
+    Ddim, "ddim", Limit::Ode, |process, step| {
+        process.require_ornstein_uhlenbeck("ddim")?;
+        let (from, to) = (process.schedule.clock(step.t), process.schedule.clock(step.s));
         let score = Ou::alpha(to) * Ou::variance(from).sqrt() * (Ou::noise_ratio(from) - Ou::noise_ratio(to));
         Ok(Factors { particle: (from - to).exp(), score, noise: 0.0 })
     }

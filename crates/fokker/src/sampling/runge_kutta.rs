@@ -8,7 +8,7 @@ use ndarray::{Array2, Zip};
 /// Heun's second-order scheme for the probability-flow ODE in t.
 ///
 /// ```text
-/// k₁ = v(t, y),  k₂ = v(s, y + Δk₁),  y ← y + Δ(k₁ + k₂)/2          v(t, y) = β_t (y + s(t, y)),  Δ = t − s
+/// k₁ = v(t, y),  k₂ = v(s, y + Δk₁),  y ← y + Δ(k₁ + k₂)/2          v(t, y) = β_t (κy + s(t, y)),  Δ = t − s
 /// ```
 /// Evaluates the score at the end of every step, so it needs a data law with a density to stop
 /// at 0 [Pierret and Galerne 2025, table 1].
@@ -41,17 +41,18 @@ impl Scheme for Heun {
         work: &mut Work,
     ) -> Result<()> {
         let h = step.length();
-        // The two velocities β (y + s(t, y)), each formed where it is used.
+        // The two velocities β (κy + s(t, y)), each formed where it is used.
+        let pull = process.reference.pull();
         let (rate, end_rate) = (process.schedule.rate(step.t), process.schedule.rate(step.s));
         process.score.score_into(step.t, state.x.view(), work.sum.view_mut())?;
         Zip::from(&mut work.stage).and(&mut work.sum).and(&state.x).for_each(|p, k1, &y| {
-            *k1 = rate * (y + *k1);
+            *k1 = rate * (pull * y + *k1);
             *p = y + h * *k1;
         });
         process.score.score_into(step.s, work.stage.view(), work.score.view_mut())?;
         Zip::from(&mut state.x).and(&work.sum).and(&work.stage).and(&work.score).for_each(
             |y, &k1, &p, &s| {
-                *y += 0.5 * h * (k1 + end_rate * (p + s));
+                *y += 0.5 * h * (k1 + end_rate * (pull * p + s));
             },
         );
         Ok(())

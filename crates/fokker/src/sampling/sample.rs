@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Where the particles start, at the first time of the grid.
 #[derive(Debug, Clone, Copy)]
 pub enum Start<'a> {
-    /// N(0, I), as samplers do in practice.
+    /// The stationary law of the reference, N(0, I) for Ornstein–Uhlenbeck, as samplers do in practice.
     Normal,
     /// The given particles `[n, d]`, such as exact draws from p_T.
     From(ArrayView2<'a, f64>),
@@ -82,7 +82,7 @@ impl SampleOptions<'_> {
 /// let schedule = Linear::new(0.05, 10.0, 1.0).unwrap();
 /// let law = Gaussian::from_eigenvalues(ndarray::array![4.0]).unwrap();
 /// let score = GaussianScore::new(&law, &schedule);
-/// let process = ReverseProcess { schedule: &schedule, score: &score };
+/// let process = ReverseProcess::new(&schedule, &score);
 /// let grid = Grid::new(Spacing::LogSnr, 20, 0.0, &schedule).unwrap();
 /// let x = sample(&process, &DpmPlusPlus2M, &grid, &SampleOptions::default()).unwrap();
 /// let variance = x.iter().map(|x| x * x).sum::<f64>() / 1000.0;
@@ -140,7 +140,10 @@ impl Block {
         let noise = Noise { seed: options.seed };
         let mut x = vec![Array2::zeros((BLOCK, dim))];
         match options.start {
-            Start::Normal => noise.fill(0, self.index, &mut x),
+            Start::Normal => {
+                noise.fill(0, self.index, &mut x);
+                process.reference.stationary_from_normal(x[0].view_mut());
+            }
             Start::From(given) => self.copy_start(given, &mut x[0]),
         }
         let mut state = State::new(x.remove(0), scheme);
@@ -149,6 +152,7 @@ impl Block {
         for (i, step) in grid.iter().enumerate() {
             noise.fill(i as u32 + 1, self.index, &mut normals);
             scheme.step(process, &step, &normals, &mut state, &mut work)?;
+            process.reference.confine(state.x.view_mut());
             report()?;
         }
         Ok(state)

@@ -2,9 +2,9 @@
 
 use super::{
     Ddim, Ddpm, DdpmExact, DpmPlusPlus2M, EdmChurn, EdmHeun, Euler, EulerMaruyama, ExponentialIntegrator,
-    Heun, RelativeExponentialIntegrator, RungeKutta4,
+    Heun, RelativeExponentialIntegrator, RelativeHeun, RungeKutta4,
 };
-use crate::process::{Grid, Schedule, Step};
+use crate::process::{Grid, OrnsteinUhlenbeck, Reference, Schedule, Step};
 use crate::score::Score;
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
@@ -16,17 +16,40 @@ pub struct ReverseProcess<'a> {
     pub schedule: &'a dyn Schedule,
     /// The score of its marginals, exact or not.
     pub score: &'a dyn Score,
+    /// The process itself at unit rate.
+    pub reference: &'a dyn Reference,
 }
 
-impl ReverseProcess<'_> {
-    /// Velocity of the probability-flow ODE in falling time, `β(t) (x + s(t, x))`, into `out`.
+impl<'a> ReverseProcess<'a> {
+    /// Reverses an Ornstein–Uhlenbeck process.
+    pub fn new(schedule: &'a dyn Schedule, score: &'a dyn Score) -> Self {
+        ReverseProcess { schedule, score, reference: &OrnsteinUhlenbeck }
+    }
+
+    /// For schemes in terms of signal and noise, α and σ.
+    ///
+    /// # Errors
+    /// Another reference than Ornstein–Uhlenbeck, which has no α and σ.
+    pub fn require_ornstein_uhlenbeck(&self, scheme: &'static str) -> Result<()> {
+        if self.reference.is_ornstein_uhlenbeck() {
+            return Ok(());
+        }
+        Err(Error::Undefined {
+            what: "a step",
+            reason: format!("{scheme} needs the signal and noise scales of an Ornstein-Uhlenbeck process, {} has none", self.reference.name()),
+            remedy: "use em, relative-ei, relative-heun, euler, heun or rk4",
+        })
+    }
+
+    /// Velocity of the probability-flow ODE in falling time, `β(t) (κx + s(t, x))`, into `out`,
+    /// κ the reference's [`pull`](Reference::pull).
     ///
     /// # Errors
     /// What the score reports.
     pub fn flow_into(&self, t: f64, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
         self.score.score_into(t, x, out.view_mut())?;
-        let rate = self.schedule.rate(t);
-        Zip::from(&mut out).and(&x).for_each(|v, &x| *v = rate * (x + *v));
+        let (rate, pull) = (self.schedule.rate(t), self.reference.pull());
+        Zip::from(&mut out).and(&x).for_each(|v, &x| *v = rate * (pull * x + *v));
         Ok(())
     }
 }
@@ -124,10 +147,11 @@ pub trait Scheme: Send + Sync {
 }
 
 /// Names of the built-in schemes, in the order of reports.
-pub const SCHEMES: [&str; 12] = [
+pub const SCHEMES: [&str; 13] = [
     "em",
     "ei",
     "relative-ei",
+    "relative-heun",
     "ddpm",
     "ddpm-exact",
     "euler",
@@ -157,6 +181,7 @@ pub fn parse_scheme(name: &str) -> Result<Box<dyn Scheme>> {
         "em" => Box::new(EulerMaruyama),
         "ei" => Box::new(ExponentialIntegrator),
         "relative-ei" => Box::new(RelativeExponentialIntegrator),
+        "relative-heun" => Box::new(RelativeHeun),
         "ddpm" => Box::new(Ddpm),
         "ddpm-exact" => Box::new(DdpmExact),
         "euler" => Box::new(Euler),

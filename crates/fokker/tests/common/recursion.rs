@@ -115,7 +115,7 @@ impl Mode<'_> {
         let singular_end = self.value == 0.0 && times[times.len() - 1] == 0.0;
         match scheme {
             "ddpm" => times.windows(2).all(|w| 2.0 * (w[0] - w[1]) * self.clock.rate(w[0]) < 1.0),
-            "heun" | "rk4" => !singular_end,
+            "heun" | "rk4" | "relative-heun" => !singular_end,
             _ => true,
         }
     }
@@ -157,6 +157,19 @@ impl Mode<'_> {
                 let frozen = -2.0 * (-passed).exp_m1();
                 let gain = (-passed).exp() + frozen * (1.0 - 1.0 / variance);
                 (gain, frozen * mean / variance, -(-2.0 * passed).exp_m1())
+            }
+            // The trapezium of the same, p = e^{−h} y + 2(1 − e^{−h}) (s + y) + noise
+            "relative-heun" => {
+                let (decay, gain) = ((-passed).exp(), -(-passed).exp_m1());
+                let end = self.marginal(s);
+                let (slope, shift) = (1.0 - 1.0 / variance, mean / variance);
+                let (end_slope, end_shift) = (1.0 - 1.0 / end.variance, end.mean / end.variance);
+                let (predicted, constant) = (decay + 2.0 * gain * slope, 2.0 * gain * shift);
+                (
+                    decay + gain * (slope + end_slope * predicted),
+                    gain * (shift + end_slope * constant + end_shift),
+                    -(-2.0 * passed).exp_m1() * (1.0 + gain * end_slope).powi(2),
+                )
             }
             "ddpm" => ancestral(2.0 * b),
             "ddpm-exact" => ancestral(-(-2.0 * passed).exp_m1()),

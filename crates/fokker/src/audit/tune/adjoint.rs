@@ -114,7 +114,7 @@ impl Sweep<'_> {
     }
 
     fn probe<'b>(&'b self, score: &'b GaussianScore<'b>) -> StepProbe<'b> {
-        let process = ReverseProcess { schedule: self.schedule, score };
+        let process = ReverseProcess::new(self.schedule, score);
         StepProbe::new(self.scheme, process, self.columns.law.dim(), self.has_mean())
     }
 

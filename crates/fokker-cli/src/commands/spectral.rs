@@ -1,0 +1,304 @@
+//! `fokker spectral`: fits, samples, densities and scores.
+
+use super::clouds::{digits, lines};
+use crate::args::{
+    DensityArguments, DrawArguments, FitArguments, Global, ProblemArguments, ReferenceName, ScoreArguments,
+};
+use crate::files::{Rows as FileRows, check_output, named, open_rows, read_bytes, read_rows, write_bytes, write_npy};
+use crate::progress::Progress;
+use crate::report::{number, wrapped};
+use anyhow::{Context, Result, bail};
+use fokker::spectral::{
+    Coordinates, Corrector, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions, SpectralFit,
+    choose,
+};
+use fokker::{Blocks, Monitor};
+use ndarray::Array2;
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
+
+/// Columns up to which all pairs are taken unless told otherwise.
+const ALL_PAIRS: usize = 20;
+
+/// `fokker spectral fit`.
+pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
+    let ridge = Ridge::parse(&arguments.ridge).context("--ridge")?;
+    arguments.output.as_deref().map_or(Ok(()), check_output)?;
+    let mut rows = open_rows(&arguments.data)?;
+    let monitor = Progress::new(global.quiet);
+    let shape = Shape {
+        degree: arguments.degree,
+        pairs: pairs(arguments.pairs.as_deref(), rows.dim(), &monitor)?,
+        gaussian_pairs: arguments.gaussian_pairs,
+        ..Default::default()
+    };
+    let candidates: Vec<Coordinates> = match arguments.reference {
+        ReferenceName::Hermite => vec![Coordinates::Standard],
+        ReferenceName::Cosine => vec![Coordinates::Copula],
+        ReferenceName::CosineBox => vec![Coordinates::Box],
+        // Without rows held out there is nothing to choose by.
+        ReferenceName::Auto if arguments.hold_out == 0.0 => vec![Coordinates::Standard],
+        ReferenceName::Auto => vec![Coordinates::Standard, Coordinates::Copula],
+    };
+    let functions = shape.functions(rows.dim())?.len();
+    let heading = format!("{} ({})", arguments.data.display(), rows.description());
+    let output = arguments.output.as_ref().map(|path| path.display().to_string());
+    if global.dry_run {
+        let plan = json!({ "data": heading, "functions": functions, "output": output });
+        return render(global, &plan, || {
+            Ok(wrapped(&format!("would fit {functions} functions to {heading}")) + "\n")
+        });
+    }
+    let reading = Rows { hold_out: arguments.hold_out, monitor: &monitor, ..Default::default() };
+    let options: Vec<FitOptions> = candidates
+        .iter()
+        .map(|&coordinates| FitOptions {
+            coordinates,
+            shape: shape.clone(),
+            rows: reading,
+            solve: SolveOptions { ridge, monitor: &monitor, ..Default::default() },
+        })
+        .collect();
+    let start = Instant::now();
+    let fit = fit_best(&mut rows, &options).map_err(|error| named(error, &arguments.data))?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(monitor);
+    arguments.output.as_deref().map_or(Ok(()), |path| write_bytes(path, &fit.to_bytes()))?;
+    let reference = reference_name(&fit);
+    let summary = json!({
+        "data": heading,
+        "reference": reference,
+        "functions": fit.report().functions,
+        "ridge": fit.report().ridge,
+        "seconds": seconds,
+        "report": fit.report(),
+        "output": output,
+    });
+    render(global, &summary, || Ok(fit_report(&fit, &heading, seconds, output.as_deref())))
+}
+
+fn fit_best(rows: &mut FileRows, options: &[FitOptions]) -> Result<SpectralFit> {
+    if let [only] = options {
+        return Ok(fokker::spectral::fit(rows, only)?);
+    }
+    let (best, mut fits) = choose(rows, options)?;
+    Ok(fits.swap_remove(best))
+}
+
+fn pairs(text: Option<&str>, dim: usize, monitor: &dyn Monitor) -> Result<Pairs> {
+    let Some(text) = text else {
+        return Ok(if dim <= ALL_PAIRS { Pairs::All } else { Pairs::None });
+    };
+    if let Some(extents) = text.strip_prefix("lattice:") {
+        let extents = extents.split_once('x').and_then(|(r, c)| Some((r.parse().ok()?, c.parse().ok()?)));
+        let Some((rows, columns)) = extents else {
+            bail!("--pairs {text}: expected lattice:ROWSxCOLUMNS, such as lattice:8x8");
+        };
+        return Ok(Pairs::Lattice(rows, columns));
+    }
+    Ok(match text {
+        "none" => Pairs::None,
+        "chain" => Pairs::Chain,
+        "all" => Pairs::All,
+        file => {
+            let path = Path::new(file);
+            if !path.exists() {
+                bail!("--pairs {file}: there is no such file; known: none, chain, lattice:RxC, all");
+            }
+            Pairs::List(read_pairs(path, monitor)?)
+        }
+    })
+}
+
+fn read_pairs(path: &Path, monitor: &dyn Monitor) -> Result<Vec<(usize, usize)>> {
+    let (list, _) = read_rows(path, monitor)?;
+    if list.ncols() != 2 {
+        bail!("{}: has {} columns, expected two column numbers a row", path.display(), list.ncols());
+    }
+    let index = |((row, column), &value): ((usize, usize), &f64)| {
+        if !(value >= 0.0 && value.fract() == 0.0 && value < 1e9) {
+            bail!("{}: row {row}, column {column} is {value}, expected a column number", path.display());
+        }
+        Ok(value as usize)
+    };
+    let flat: Vec<usize> = list.indexed_iter().map(index).collect::<Result<_>>()?;
+    Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+}
+
+fn reference_name(fit: &SpectralFit) -> &'static str {
+    match fit.coordinates() {
+        Coordinates::Standard => "hermite",
+        Coordinates::Copula => "cosine",
+        Coordinates::Box => "cosine-box",
+    }
+}
+
+fn fit_report(fit: &SpectralFit, heading: &str, seconds: f64, output: Option<&str>) -> String {
+    let report = fit.report();
+    let rank = report.rank.map_or_else(String::new, |rank| format!(", rank {rank}"));
+    let mut entries = vec![
+        ("data", heading.to_owned()),
+        ("rows", format!("{} used, {} held out", report.used, report.held_out)),
+        ("reference", reference_name(fit).to_owned()),
+        ("functions", format!("{}, from {} moments", report.functions, report.moments)),
+        ("ridge", format!("{}{}", report.ridge, if report.tried.is_empty() { "" } else { " (chosen)" })),
+        ("condition", format!("{}{rank}", number(report.condition()))),
+    ];
+    if let Some(comparison) = fit.comparison() {
+        let gaussian = comparison.gaussian.map_or_else(|| "–".to_owned(), digits);
+        let mixture = comparison.mixture.map_or_else(|| "–".to_owned(), digits);
+        entries.push(("log-density", digits(comparison.spectral)));
+        entries.push(("  Gaussian", gaussian));
+        entries.push(("  mixture", mixture));
+    }
+    entries.push(("seconds", format!("{seconds:.3}")));
+    entries.extend(output.map(|name| ("saved", name.to_owned())));
+    let mut text = lines(&entries);
+    if let Some(comparison) = fit.comparison() {
+        text += &format!("\n{}\n", wrapped(&comparison.sentence()));
+    }
+    for warning in &report.warnings {
+        text += &format!("\n{}\n", wrapped(&format!("warning: {warning}")));
+    }
+    text
+}
+
+/// Reads a fit.
+pub fn read_fit(path: &Path) -> Result<SpectralFit> {
+    SpectralFit::from_bytes(&read_bytes(path)?).with_context(|| path.display().to_string())
+}
+
+/// `fokker spectral sample`.
+pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
+    check_output(&arguments.output)?;
+    let fit = read_fit(&arguments.score)?;
+    check_count(arguments.n, fit.dim())?;
+    let output = arguments.output.display().to_string();
+    if global.dry_run {
+        let plan = json!({ "n": arguments.n, "d": fit.dim(), "output": output });
+        return render(global, &plan, || {
+            Ok(format!("would draw {} samples of dimension {}\n", arguments.n, fit.dim()))
+        });
+    }
+    let monitor = Progress::new(global.quiet);
+    let options = DrawOptions {
+        particles: arguments.n,
+        steps: arguments.steps,
+        stop: arguments.stop,
+        corrector: Corrector {
+            steps: arguments.corrector,
+            step: arguments.corrector_step,
+            metropolis: arguments.metropolis,
+        },
+        seed: global.seed,
+        monitor: &monitor,
+        ..Default::default()
+    };
+    let start = Instant::now();
+    let drawn = fit.sample(&options)?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(monitor);
+    write_npy(&arguments.output, drawn.x.shape(), drawn.x.iter().copied())?;
+    let summary = json!({
+        "n": arguments.n,
+        "d": fit.dim(),
+        "acceptance": drawn.acceptance,
+        "seconds": seconds,
+        "output": output,
+    });
+    render(global, &summary, || {
+        let mut entries = vec![("samples", format!("{} × {}", arguments.n, fit.dim()))];
+        entries.extend(drawn.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))));
+        entries.extend([("seconds", format!("{seconds:.3}")), ("saved", output.clone())]);
+        Ok(lines(&entries))
+    })
+}
+
+/// Rows to evaluate a fit at.
+fn points(path: &Path, fit: &SpectralFit, monitor: &dyn Monitor) -> Result<Array2<f64>> {
+    let (x, _) = read_rows(path, monitor)?;
+    if x.ncols() != fit.dim() {
+        bail!("{}: has {} columns, the fit {}", path.display(), x.ncols(), fit.dim());
+    }
+    Ok(x)
+}
+
+/// `fokker spectral density`.
+pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> {
+    check_output(&arguments.output)?;
+    let fit = read_fit(&arguments.score)?;
+    let monitor = Progress::new(global.quiet);
+    let x = points(&arguments.x, &fit, &monitor)?;
+    let output = arguments.output.display().to_string();
+    if global.dry_run {
+        let plan = json!({ "n": x.nrows(), "output": output });
+        return render(global, &plan, || Ok(format!("would evaluate {} log-densities\n", x.nrows())));
+    }
+    let start = Instant::now();
+    let log = fit.log_density_monitored(x.view(), &monitor);
+    let log = log.with_context(|| arguments.x.display().to_string())?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(monitor);
+    write_npy(&arguments.output, &[log.len()], log.iter().copied())?;
+    let mean = log.mean().unwrap_or(f64::NAN);
+    let summary = json!({ "n": log.len(), "mean": mean, "seconds": seconds, "output": output });
+    render(global, &summary, || {
+        Ok(lines(&[
+            ("rows", log.len().to_string()),
+            ("mean", format!("{} nats", digits(mean))),
+            ("seconds", format!("{seconds:.3}")),
+            ("saved", output.clone()),
+        ]))
+    })
+}
+
+/// `fokker spectral score`.
+pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
+    check_output(&arguments.output)?;
+    if !(arguments.at >= 0.0 && arguments.at.is_finite()) {
+        bail!("--at must be at least 0, found {}", arguments.at);
+    }
+    let fit = read_fit(&arguments.score)?;
+    let x = points(&arguments.x, &fit, &Progress::new(global.quiet))?;
+    let output = arguments.output.display().to_string();
+    if global.dry_run {
+        let plan = json!({ "n": x.nrows(), "output": output });
+        return render(global, &plan, || Ok(format!("would evaluate {} scores\n", x.nrows())));
+    }
+    let start = Instant::now();
+    let score = fit.score_at(arguments.at, x.view()).with_context(|| arguments.x.display().to_string())?;
+    let seconds = start.elapsed().as_secs_f64();
+    write_npy(&arguments.output, score.shape(), score.iter().copied())?;
+    let summary = json!({ "n": x.nrows(), "d": x.ncols(), "at": arguments.at, "seconds": seconds, "output": output });
+    render(global, &summary, || {
+        Ok(lines(&[
+            ("scores", format!("{} × {} at time {}", x.nrows(), x.ncols(), arguments.at)),
+            ("seconds", format!("{seconds:.3}")),
+            ("saved", output.clone()),
+        ]))
+    })
+}
+
+/// `fokker spectral problem`.
+pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> {
+    check_output(&arguments.output)?;
+    let _ = global;
+    bail!("not yet")
+}
+
+fn check_count(n: usize, d: usize) -> Result<()> {
+    if n == 0 || n.saturating_mul(d) > 1 << 30 {
+        bail!("-n must be from 1 to {}, found {n}", (1 << 30) / d.max(1));
+    }
+    Ok(())
+}
+
+/// JSON for programs, text for people.
+fn render(
+    global: &Global,
+    summary: &serde_json::Value,
+    text: impl FnOnce() -> Result<String>,
+) -> Result<String> {
+    if global.json { Ok(serde_json::to_string_pretty(summary)? + "\n") } else { text() }
+}

@@ -1,0 +1,217 @@
+//! The choice of ridge, degree and edges: by rows held out, or by Takeuchi's criterion.
+
+use super::fit::{FitOptions, Ridge, SolveOptions};
+use super::moments::{Design, Means, Moments};
+use super::system::System;
+use super::{SpectralFit, Summary};
+use crate::{Blocks, Error, Result};
+use fokker_linalg::Cholesky;
+use ndarray::{Array2, Axis, Slice};
+use rayon::prelude::*;
+
+/// Rows that the covariance of the criterion is taken over.
+const SAMPLE: usize = 512;
+/// Rows computed together.
+const LANES: usize = 64;
+/// Relative ridges that are tried.
+const RIDGES: [f64; 11] = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
+/// Times on which they are compared.
+const TIMES: usize = 4;
+
+/// What a fit is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Criterion<'a> {
+    pub design: &'a Design,
+    pub used: &'a Means,
+    pub held_out: Option<&'a Means>,
+    pub times: &'a [f64],
+}
+
+/// A candidate and its criterion, smaller is better.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Tried {
+    /// Relative ridge.
+    pub ridge: f64,
+    /// Mean over times of the objective on the rows held out, or of Takeuchi's criterion.
+    pub criterion: f64,
+}
+
+/// The ridge with the smallest criterion, and all that were tried.
+///
+/// ```text
+/// held out     ½ c·A_h c − b_h·c                                     A_h, b_h from the rows held out
+/// Takeuchi     ½ c·Ac − b·c + tr((A + ηΛ)^{-1} Cov ψ_x)/N            ψ_x = A_x c − b_x
+/// ```
+///
+/// [Takeuchi 1976]; both averaged over times equally spaced in log t, where each time counts alike.
+pub(super) fn choose_ridge(criterion: &Criterion) -> Result<(f64, Vec<Tried>)> {
+    let Criterion { design, used, held_out, times } = *criterion;
+    let chosen: Vec<f64> = (0..TIMES.min(times.len())).map(|i| times[i * times.len() / TIMES]).collect();
+    let at_time = |&time: &f64| {
+        let system = System::new(&design.terms, &used.values, time);
+        let held = held_out.map(|held| System::new(&design.terms, &held.values, time));
+        let one = |&ridge: &f64| {
+            // A ridge too small to factor is no candidate.
+            let Ok((scaled, solve)) = system.solve(ridge, time) else { return Ok(f64::INFINITY) };
+            let value = match &held {
+                Some(held) => held.objective(&scaled),
+                None => {
+                    let excess = statistical_error(criterion, &system, &scaled, ridge, time)?;
+                    solve.objective + 2.0 * excess.unwrap_or(0.0)
+                }
+            };
+            Ok(if value.is_finite() { value } else { f64::INFINITY })
+        };
+        RIDGES.iter().map(one).collect::<Result<Vec<f64>>>()
+    };
+    let table: Vec<Vec<f64>> = chosen.par_iter().map(at_time).collect::<Result<_>>()?;
+    let tried: Vec<Tried> = RIDGES
+        .iter()
+        .enumerate()
+        .map(|(i, &ridge)| Tried {
+            ridge,
+            criterion: table.iter().map(|row| row[i]).sum::<f64>() / table.len() as f64,
+        })
+        .collect();
+    let best = tried.iter().min_by(|a, b| a.criterion.total_cmp(&b.criterion));
+    match best.filter(|best| best.criterion.is_finite()) {
+        Some(best) => Ok((best.ridge, tried)),
+        None => Err(Error::Numerical {
+            what: "the choice of the ridge",
+            reason: "no ridge up to 0.1 gives a finite fit; lower the degree or use the cosine reference".into(),
+        }),
+    }
+}
+
+/// Half of Takeuchi's penalty, `tr((A + ηΛ)^{-1} Cov ψ_x)/(2N)`: by how much the expected
+/// objective at c exceeds that of the best coefficients. None for bases too large to factor.
+pub(super) fn statistical_error(
+    criterion: &Criterion,
+    system: &System,
+    scaled: &[f64],
+    ridge: f64,
+    time: f64,
+) -> Result<Option<f64>> {
+    let design = criterion.design;
+    let n = design.terms.len();
+    let rows = design.kept.x.nrows().min(SAMPLE);
+    if n > 600 || rows < 2 {
+        return Ok(None);
+    }
+    let psi = deviations(design, scaled, time, rows);
+    let weights = &design.kept.weights.as_slice().expect("contiguous")[..rows];
+    let total: f64 = weights.iter().sum();
+    let mut centred = psi;
+    for mut row in centred.rows_mut() {
+        let mean = row.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>() / total;
+        row.mapv_inplace(|x| x - mean);
+    }
+    let Ok(cholesky) = Cholesky::new(system.dense(ridge).view()) else { return Ok(None) };
+    cholesky.whiten_in_place(centred.view_mut());
+    let trace: f64 = centred
+        .columns()
+        .into_iter()
+        .zip(weights)
+        .map(|(column, w)| w * column.iter().map(|x| x * x).sum::<f64>())
+        .sum();
+    Ok(Some(0.5 * trace / total / criterion.used.effective))
+}
+
+/// `λ^{−1/2} ψ_x = λ^{−1/2} (A_x c − b_x)` of the first rows kept, `[functions, rows]`.
+fn deviations(design: &Design, scaled: &[f64], time: f64, rows: usize) -> Array2<f64> {
+    let terms = &design.terms;
+    let n = terms.len();
+    let decay = |k: u32| (-f64::from(terms.moment_eigenvalues[k as usize]) * time).exp();
+    let roots: Vec<f64> = terms.eigenvalues.iter().map(|l| l.sqrt()).collect();
+    // ψ = G φ with all products φ: what each product adds to which function.
+    let mut adds: Vec<Vec<(u32, f64)>> = vec![Vec::new(); design.keys.len()];
+    for i in 0..n {
+        adds[terms.own[i] as usize].push((i as u32, -roots[i] * decay(terms.own[i])));
+        for entry in terms.rows[i]..terms.rows[i + 1] {
+            let j = terms.columns[entry] as usize;
+            for &(coefficient, k) in &terms.terms[terms.pointers[entry]..terms.pointers[entry + 1]] {
+                let value = coefficient * decay(k) / (roots[i] * roots[j]);
+                adds[k as usize].push((i as u32, value * scaled[j]));
+                if i != j {
+                    adds[k as usize].push((j as u32, value * scaled[i]));
+                }
+            }
+        }
+    }
+    let mut psi = Array2::zeros((n, rows));
+    let dim = design.frame.dim();
+    for start in (0..rows).step_by(LANES) {
+        let count = LANES.min(rows - start);
+        let x = design.kept.x.slice_axis(Axis(0), Slice::from(start..start + count));
+        let mut lanes = vec![0.0; dim * count];
+        design.frame.clamped_lanes(x, &mut lanes);
+        let mut block = vec![0.0; n * count];
+        design.plan.products(&design.keys, &lanes, count, |slot, product| {
+            for &(i, value) in &adds[slot] {
+                let row = &mut block[i as usize * count..][..count];
+                row.iter_mut().zip(product).for_each(|(psi, phi)| *psi += value * phi);
+            }
+        });
+        for (i, row) in block.chunks_exact(count).enumerate() {
+            for (k, value) in row.iter().enumerate() {
+                psi[[i, start + k]] = *value;
+            }
+        }
+    }
+    psi
+}
+
+/// Fits every candidate and returns the index of the best one with all fits.
+///
+/// Candidates with the same coordinates differ in degree, edges or bound: they are compared by
+/// their objective on the rows held out, averaged over times with weight t (a bound on the
+/// divergence in nats); candidates in different coordinates by their held-out nats.
+///
+/// # Errors
+/// No candidate, no rows held out, what any fit reports.
+pub fn choose(
+    blocks: &mut dyn Blocks,
+    candidates: &[FitOptions],
+) -> Result<(usize, Vec<SpectralFit>)> {
+    let Some(first) = candidates.first() else { return Err(Error::Empty { name: "candidates" }) };
+    if first.rows.hold_out == 0.0 {
+        let requirement = "positive: candidates are compared on the rows held out".into();
+        return Err(Error::Argument { name: "hold-out", requirement, found: 0.0 });
+    }
+    let summary = Summary::from_blocks(blocks, &first.rows)?;
+    let across = candidates.iter().any(|c| c.coordinates != first.coordinates);
+    let mut fits = Vec::new();
+    for candidate in candidates {
+        blocks.rewind()?;
+        let basis = (candidate.coordinates, &candidate.shape);
+        let moments = Moments::from_blocks(blocks, &summary, basis, &first.rows)?;
+        let compare = if across { candidate.solve.compare.max(1) } else { candidate.solve.compare };
+        fits.push(SpectralFit::from_moments(&moments, &SolveOptions { compare, ..candidate.solve })?);
+    }
+    let value = |fit: &SpectralFit| match (across, fit.comparison()) {
+        (true, Some(comparison)) => -comparison.spectral,
+        (true, None) => f64::INFINITY,
+        (false, _) => fit.report().held_out_objective().unwrap_or(f64::INFINITY),
+    };
+    let best = fits.iter().enumerate().min_by(|a, b| value(a.1).total_cmp(&value(b.1)));
+    let best = best.map_or(0, |(i, _)| i);
+    Ok((best, fits))
+}
+
+impl Ridge {
+    /// Reads `auto` or a number.
+    ///
+    /// # Errors
+    /// Neither, or a negative number.
+    pub fn parse(text: &str) -> Result<Self> {
+        match (text, text.parse::<f64>()) {
+            ("auto", _) => Ok(Ridge::Auto),
+            (_, Ok(ridge)) if ridge >= 0.0 && ridge.is_finite() => Ok(Ridge::Fixed(ridge)),
+            _ => Err(Error::Name {
+                what: "ridge",
+                found: text.to_owned(),
+                known: "auto, or a number of at least 0 such as 1e-3".into(),
+            }),
+        }
+    }
+}

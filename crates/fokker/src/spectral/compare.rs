@@ -1,0 +1,81 @@
+//! The fit against simpler laws, in nats on rows held out.
+
+use super::fit::SpectralFit;
+use super::moments::Design;
+use super::report::Comparison;
+use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
+use crate::{Error, Monitor, Result};
+use fokker_linalg::{Cholesky, matmul};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+
+/// Mean log-densities of rows held out: of the fit, of a Gaussian.
+pub(super) fn compare(
+    fit: &SpectralFit,
+    design: &Design,
+    most: usize,
+    monitor: &dyn Monitor,
+) -> Result<Option<Comparison>> {
+    let rows = design.held_out.x.nrows().min(most);
+    if rows < 2 {
+        return Ok(None);
+    }
+    let test = design.held_out.x.slice_axis(Axis(0), Slice::from(..rows));
+    let weights = design.held_out.weights.slice_axis(Axis(0), Slice::from(..rows));
+    let spectral = fit.log_density_monitored(test, monitor)?;
+    let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
+    let (train, test) = (free(design.kept.x.view()), free(test));
+    let weight = design.kept.weights.view();
+    let gaussian = gaussian_log_density(train.view(), weight, test.view());
+    let mixture = mixture_log_density(train.view(), weight, test.view(), monitor)?;
+    Ok(Some(Comparison::new(rows, weights, &spectral, gaussian, mixture)))
+}
+
+/// Most components of the mixture, and most rows and iterations that its fit may take: it is a
+/// yardstick, not the subject.
+const COMPONENTS: usize = 10;
+const ROWS: usize = 4096;
+const ITERATIONS: usize = 50;
+
+/// Number of components and log-densities of a mixture of Gaussians with full covariances; None
+/// where none can be fitted.
+fn mixture_log_density(
+    x: ArrayView2<f64>,
+    weights: ArrayView1<f64>,
+    test: ArrayView2<f64>,
+    monitor: &dyn Monitor,
+) -> Result<Option<(usize, Array1<f64>)>> {
+    let (n, d) = (x.nrows().min(ROWS), x.ncols());
+    // At least ten rows for each dimension of a component's covariance factor.
+    let components = (n / (10 * d)).min(COMPONENTS);
+    if components < 2 {
+        return Ok(None);
+    }
+    let first = Slice::from(..n);
+    let (x, weights) = (x.slice_axis(Axis(0), first), weights.slice_axis(Axis(0), first));
+    let options =
+        MixtureOptions { components, ridge: 1e-3, iterations: ITERATIONS, tolerance: 1e-3, seed: 0, monitor };
+    let density = |fit: MixtureFit| fit.mixture.log_density(test).map(|log| (components, log));
+    match GaussianMixture::fit(x, Some(weights), &options).and_then(density) {
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        // Data that no mixture fits, such as few different rows, has no such yardstick.
+        other => Ok(other.ok()),
+    }
+}
+
+/// `log N(x; m, Σ)` of test rows, m and Σ from weighted rows; None when Σ is singular.
+fn gaussian_log_density(
+    x: ArrayView2<f64>,
+    weights: ArrayView1<f64>,
+    test: ArrayView2<f64>,
+) -> Option<Array1<f64>> {
+    let total = weights.sum();
+    let mean: Array1<f64> = x.columns().into_iter().map(|c| c.dot(&weights) / total).collect();
+    let centred = &x - &mean;
+    let weighted = &centred * &weights.insert_axis(Axis(1));
+    let covariance = matmul(weighted.t(), centred.view()) / total;
+    let cholesky = Cholesky::new(covariance.view()).ok()?;
+    let mut white: Array2<f64> = (&test - &mean).t().as_standard_layout().into_owned();
+    cholesky.whiten_in_place(white.view_mut());
+    let constant = cholesky.log_determinant() + x.ncols() as f64 * (2.0 * std::f64::consts::PI).ln();
+    Some(white.columns().into_iter().map(|z| -0.5 * (z.dot(&z) + constant)).collect())
+}

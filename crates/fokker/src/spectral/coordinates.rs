@@ -1,0 +1,338 @@
+//! The coordinates in which the fit is made: one increasing map for each column.
+
+use super::Family;
+use super::marginal::{Jet, Marginal};
+use super::summary::{Part, Sample, Summary};
+use crate::{Error, Result};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
+
+/// Which coordinates, and with them which reference process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coordinates {
+    /// `y = (x − m)/s`, Ornstein–Uhlenbeck, Hermite polynomials: chains, lattices, polynomial energies.
+    #[default]
+    Standard,
+    /// `y` affine from a little more than the data's range to [0, π], cosines: bounded data.
+    Box,
+    /// `y = π U(x)` by the smoothed distribution function U of the column, cosines: low dimension,
+    /// any marginals, heavy tails too.
+    Copula,
+}
+
+impl Coordinates {
+    /// The family of eigenfunctions that goes with them.
+    pub fn family(self) -> Family {
+        match self {
+            Coordinates::Standard => Family::Hermite,
+            Coordinates::Box | Coordinates::Copula => Family::Cosine,
+        }
+    }
+}
+
+/// Widest box, in standard deviations: features of degree 8 stay below 1e6 there.
+const WIDEST: f64 = 8.0;
+/// A column that reaches further than this many standard deviations is scaled by its quartiles.
+const HEAVY: f64 = 15.0;
+
+/// A map of one column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Map {
+    /// `y = (x − shift)/scale`.
+    Affine { shift: f64, scale: f64 },
+    /// `y = π U(x)`.
+    Cdf(Marginal),
+}
+
+impl Map {
+    fn jet(&self, x: f64) -> Jet {
+        match self {
+            Map::Affine { shift, scale } => {
+                Jet { value: (x - shift) / scale, first: 1.0 / scale, second: 0.0 }
+            }
+            Map::Cdf(marginal) => {
+                let Jet { value, first, second } = marginal.jet(x);
+                Jet { value: PI * value, first: PI * first, second: PI * second }
+            }
+        }
+    }
+
+    fn inverse(&self, y: f64) -> f64 {
+        match self {
+            Map::Affine { shift, scale } => shift + scale * y,
+            Map::Cdf(marginal) => marginal.quantile(y / PI),
+        }
+    }
+
+    fn is_valid(&self) -> bool {
+        match self {
+            Map::Affine { shift, scale } => shift.is_finite() && *scale > 0.0 && scale.is_finite(),
+            Map::Cdf(marginal) => marginal.is_valid(),
+        }
+    }
+}
+
+/// What a column of the data is to the fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Column {
+    /// A coordinate of its own.
+    Free(Map),
+    /// Always the same value.
+    Constant(f64),
+    /// Always `offset + slope · (column of)`.
+    Copy { of: usize, slope: f64, offset: f64 },
+}
+
+/// The map from the data's columns to the coordinates of the fit and back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Frame {
+    pub kind: Coordinates,
+    pub columns: Vec<Column>,
+    /// Columns that are coordinates of their own.
+    pub free: Vec<usize>,
+    /// Box in which features are evaluated, `[free]` each.
+    pub lower: Vec<f64>,
+    pub upper: Vec<f64>,
+}
+
+impl Frame {
+    /// From the first pass; the warnings are sentences for the report.
+    pub fn new(summary: &Summary, kind: Coordinates) -> Result<(Self, Vec<String>)> {
+        let total = summary.total().filter(|part| part.count >= 2 && part.weight > 0.0);
+        let Some(total) = total else {
+            let found = summary.total().map_or(0, |part| part.count);
+            return Err(Error::Size {
+                name: "data rows (a fit needs two that are not held out)",
+                expected: 2,
+                found,
+            });
+        };
+        let sample = summary.sample(false);
+        let mut warnings = Vec::new();
+        let mut frame = Frame {
+            kind,
+            columns: Vec::new(),
+            free: Vec::new(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+        };
+        for j in 0..summary.dim() {
+            let column = match frame.dependent(j, &total, &sample) {
+                Some(column) => column,
+                None => frame.free_column(j, &total, &sample, &mut warnings)?,
+            };
+            match &column {
+                Column::Constant(value) => {
+                    warnings.push(format!("column {j} is always {value}: it is left out and put back"))
+                }
+                Column::Copy { of, .. } => warnings.push(format!(
+                    "column {j} is column {of} on another scale: it is left out and put back"
+                )),
+                Column::Free(_) => frame.free.push(j),
+            }
+            frame.columns.push(column);
+        }
+        if frame.free.is_empty() {
+            return Err(Error::Undefined {
+                what: "the fit",
+                reason: "every column of the data is constant".into(),
+                remedy: "give data that varies",
+            });
+        }
+        Ok((frame, warnings))
+    }
+
+    /// Whether column j is constant, or an affine function of an earlier one.
+    fn dependent(&self, j: usize, total: &Part, sample: &Sample) -> Option<Column> {
+        let deviation = |j: usize| (total.scatter[j] / total.weight).sqrt();
+        let (mean, s) = (total.mean[j], deviation(j));
+        if total.low[j] == total.high[j] || !(s > 1e-13 * mean.abs()) {
+            return Some(Column::Constant(mean));
+        }
+        let standard = |row: ArrayView1<f64>, k: usize| (row[k] - total.mean[k]) / deviation(k);
+        'columns: for &of in &self.free {
+            let mut sign = 0.0;
+            for row in sample.x.rows() {
+                let (a, b) = (standard(row, of), standard(row, j));
+                if sign == 0.0 {
+                    sign = (a * b).signum();
+                }
+                if (b - sign * a).abs() > 1e-9 * (1.0 + a.abs()) {
+                    continue 'columns;
+                }
+            }
+            let slope = sign * s / deviation(of);
+            return Some(Column::Copy { of, slope, offset: mean - slope * total.mean[of] });
+        }
+        None
+    }
+
+    fn free_column(
+        &mut self,
+        j: usize,
+        total: &Part,
+        sample: &Sample,
+        warnings: &mut Vec<String>,
+    ) -> Result<Column> {
+        let (mut mean, mut s) = (total.mean[j], (total.scatter[j] / total.weight).sqrt());
+        if !(s.is_finite() && s > 1e-140) {
+            let requirement = "within the range whose squares are numbers, 1e-140 to 1e150: rescale it";
+            return Err(Error::Entry { name: "scale of a column", requirement, index: vec![j], found: s });
+        }
+        let (low, high) = (total.low[j], total.high[j]);
+        let map = match self.kind {
+            Coordinates::Standard => {
+                let reach = ((high - mean) / s).max((mean - low) / s);
+                if reach > HEAVY {
+                    let [first, median, third] = quartiles(sample, j);
+                    if third > first {
+                        (mean, s) = (median, (third - first) / 1.349);
+                    }
+                    warnings.push(format!(
+                        "column {j} has heavy tails (it reaches {reach:.0} standard deviations): it is scaled by its \
+                         quartiles and features are clamped; the cosine reference suits it better"
+                    ));
+                }
+                self.lower.push(((low - mean) / s).max(-WIDEST));
+                self.upper.push(((high - mean) / s).min(WIDEST));
+                Map::Affine { shift: mean, scale: s }
+            }
+            Coordinates::Box => {
+                // A margin, so that the outermost points are no atoms of the reflected process.
+                let margin = 0.01 * (high - low);
+                self.lower.push(0.0);
+                self.upper.push(PI);
+                Map::Affine { shift: low - margin, scale: (high - low + 2.0 * margin) / PI }
+            }
+            Coordinates::Copula => {
+                let mut sorted: Vec<(f64, f64)> =
+                    sample.x.column(j).iter().copied().zip(sample.weights.iter().copied()).collect();
+                sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+                self.lower.push(0.0);
+                self.upper.push(PI);
+                match Marginal::new(&sorted) {
+                    Some(marginal) => Map::Cdf(marginal),
+                    None => {
+                        warnings.push(format!(
+                            "column {j} has fewer than three different values in most of its range: it is scaled to \
+                             its range, without a distribution function"
+                        ));
+                        let margin = 0.01 * (high - low);
+                        Map::Affine { shift: low - margin, scale: (high - low + 2.0 * margin) / PI }
+                    }
+                }
+            }
+        };
+        Ok(Column::Free(map))
+    }
+
+    /// Dimension of the data.
+    pub fn data_dim(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Number of coordinates.
+    pub fn dim(&self) -> usize {
+        self.free.len()
+    }
+
+    pub fn map(&self, coordinate: usize) -> &Map {
+        match &self.columns[self.free[coordinate]] {
+            Column::Free(map) => map,
+            _ => unreachable!("free columns have a map"),
+        }
+    }
+
+    /// Coordinates of rows, clamped to the box, as lanes: coordinate i in entries i·n..(i+1)·n.
+    pub fn clamped_lanes(&self, x: ArrayView2<f64>, out: &mut [f64]) {
+        let n = x.nrows();
+        for (i, lane) in out.chunks_exact_mut(n.max(1)).enumerate() {
+            let column = x.index_axis(Axis(1), self.free[i]);
+            let (low, high) = (self.lower[i], self.upper[i]);
+            match self.map(i) {
+                Map::Affine { shift, scale } => {
+                    let inverse = 1.0 / scale;
+                    for (y, x) in lane.iter_mut().zip(column) {
+                        *y = ((x - shift) * inverse).clamp(low, high);
+                    }
+                }
+                map => {
+                    for (y, &x) in lane.iter_mut().zip(column) {
+                        *y = map.jet(x).value.clamp(low, high);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Coordinates `[n, free]` of rows `[n, d]`.
+    pub fn forward(&self, x: ArrayView2<f64>) -> Array2<f64> {
+        Array2::from_shape_fn((x.nrows(), self.dim()), |(n, i)| self.map(i).jet(x[[n, self.free[i]]]).value)
+    }
+
+    /// Rows `[n, d]` of coordinates `[n, free]`.
+    pub fn backward(&self, y: ArrayView2<f64>) -> Array2<f64> {
+        let mut x = Array2::zeros((y.nrows(), self.data_dim()));
+        for (y, mut x) in y.rows().into_iter().zip(x.rows_mut()) {
+            for (i, &column) in self.free.iter().enumerate() {
+                x[column] = self.map(i).inverse(y[i]);
+            }
+            for (j, column) in self.columns.iter().enumerate() {
+                match *column {
+                    Column::Free(_) => {}
+                    Column::Constant(value) => x[j] = value,
+                    Column::Copy { of, slope, offset } => x[j] = offset + slope * x[of],
+                }
+            }
+        }
+        x
+    }
+
+    /// `log |dy/dx|` of a row, over its free columns.
+    pub fn log_jacobian(&self, x: ArrayView1<f64>) -> f64 {
+        (0..self.dim()).map(|i| self.map(i).jet(x[self.free[i]]).first.ln()).sum()
+    }
+
+    /// Turns a score in coordinates `[free]` into one in the columns of the data `[d]`.
+    ///
+    /// ```text
+    /// ∂_x log p(x) = y'(x) ∂_y log p(y) + y''(x)/y'(x)
+    /// ```
+    pub fn pull_back(&self, x: ArrayView1<f64>, score: ArrayView1<f64>, mut out: ArrayViewMut1<f64>) {
+        out.fill(0.0);
+        for (i, &column) in self.free.iter().enumerate() {
+            let Jet { first, second, .. } = self.map(i).jet(x[column]);
+            out[column] = first * score[i] + second / first;
+        }
+    }
+
+    /// Whether a frame from a file is one.
+    pub fn is_valid(&self) -> bool {
+        let free: Vec<usize> = (0..self.columns.len())
+            .filter(|&j| matches!(self.columns[j], Column::Free(_)))
+            .collect();
+        let column = |(j, column): (usize, &Column)| match column {
+            Column::Free(map) => map.is_valid(),
+            Column::Constant(value) => value.is_finite(),
+            Column::Copy { of, slope, offset } => {
+                *of < j && free.contains(of) && slope.is_finite() && offset.is_finite()
+            }
+        };
+        free == self.free
+            && !free.is_empty()
+            && self.lower.len() == free.len()
+            && self.upper.len() == free.len()
+            && self.lower.iter().zip(&self.upper).all(|(l, u)| l.is_finite() && u.is_finite() && l < u)
+            && self.columns.iter().enumerate().all(column)
+    }
+}
+
+fn quartiles(sample: &Sample, j: usize) -> [f64; 3] {
+    let mut values = sample.x.column(j).to_vec();
+    values.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|k| values[(k * values.len() / 4).min(values.len() - 1)])
+}

@@ -1,0 +1,287 @@
+//! The fit: two passes over the data, one linear solve per time.
+
+use super::choice::{Criterion, choose_ridge, statistical_error};
+use super::coefficients::{Path, log_spaced};
+use super::compare::compare;
+use super::coordinates::{Coordinates, Frame};
+use super::moments::{Means, Moments};
+use super::report::{Comparison, Report};
+use super::score::EigenScore;
+use super::system::{DIRECT, Solve, System, norm, rank};
+use super::{Rows, Shape, Summary, likelihood};
+use crate::{Blocks, Error, Merge, Monitor, Result};
+use ndarray::{Array1, Array2, ArrayView2, Zip};
+use rayon::prelude::*;
+
+/// The relative ridge η of `(A + η Λ) c = b`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ridge {
+    /// Chosen on the rows held out, or by Takeuchi's criterion when there are none.
+    Auto,
+    /// This one.
+    Fixed(f64),
+}
+
+/// Options of the solves.
+#[derive(Clone, Copy)]
+pub struct SolveOptions<'a> {
+    /// Relative ridge.
+    pub ridge: Ridge,
+    /// First time of the fit, on the unit-rate clock.
+    pub first: f64,
+    /// Last one; beyond, coefficients decay as eigenfunctions do.
+    pub last: f64,
+    /// Number of log-spaced times that are solved.
+    pub times: usize,
+    /// Rows held out that the fit is compared on with a Gaussian and a mixture; 0 for none.
+    pub compare: usize,
+    /// Hears of progress, in solves.
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for SolveOptions<'_> {
+    fn default() -> Self {
+        SolveOptions { ridge: Ridge::Auto, first: 1e-3, last: 5.0, times: 16, compare: 1000, monitor: &() }
+    }
+}
+
+impl SolveOptions<'_> {
+    fn validate(&self) -> Result<()> {
+        if let Ridge::Fixed(ridge) = self.ridge
+            && !(ridge >= 0.0 && ridge.is_finite())
+        {
+            let requirement = "non-negative and finite".into();
+            return Err(Error::Argument { name: "ridge", requirement, found: ridge });
+        }
+        if !(self.first > 0.0 && self.first < self.last && self.last.is_finite()) {
+            let requirement = format!("positive and below the last time {}", self.last);
+            return Err(Error::Argument { name: "first time", requirement, found: self.first });
+        }
+        if !(2..=1000).contains(&self.times) {
+            let requirement = "from 2 to 1000".into();
+            return Err(Error::Argument { name: "times", requirement, found: self.times as f64 });
+        }
+        Ok(())
+    }
+}
+
+/// Options of [`fit`].
+#[derive(Clone, Default)]
+pub struct FitOptions<'a> {
+    /// Coordinates, and with them the reference process.
+    pub coordinates: Coordinates,
+    /// What spans the fit.
+    pub shape: Shape,
+    /// How rows are read.
+    pub rows: Rows<'a>,
+    /// How the systems are solved.
+    pub solve: SolveOptions<'a>,
+}
+
+/// A fitted law: its score at every time, its density and its samples, in the columns of the data.
+#[derive(Debug, Clone)]
+pub struct SpectralFit {
+    pub(super) frame: Frame,
+    pub(super) shape: Shape,
+    pub(super) score: EigenScore,
+    pub(super) report: Report,
+}
+
+/// Fits the score of the noised data: coordinates in a first pass, moments in a second one, then
+/// one linear solve per time.
+///
+/// # Errors
+/// Rows that cannot be read or are not finite, fewer than two, columns that are all constant, a
+/// basis that does not fit, an interruption.
+///
+/// ```
+/// use fokker::spectral::{FitOptions, fit};
+/// use fokker::{ArrayBlocks, statistics::{Gaussian, GaussianMixture}};
+/// let law = Gaussian::diagonal(ndarray::array![3.0], ndarray::array![4.0]).unwrap();
+/// let x = GaussianMixture::new(ndarray::array![1.0], vec![law]).unwrap().sample(4000, 1);
+/// let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions::default()).unwrap();
+/// // N(3, 4): log p(3) = −log √(8π); the fit errs by about √(functions/2N).
+/// let log = fit.log_density(ndarray::array![[3.0]].view()).unwrap()[0];
+/// assert!((log + 0.5 * (8.0 * std::f64::consts::PI).ln()).abs() < 0.1);
+/// ```
+pub fn fit(blocks: &mut dyn Blocks, options: &FitOptions) -> Result<SpectralFit> {
+    let summary = Summary::from_blocks(blocks, &options.rows)?;
+    blocks.rewind()?;
+    let moments =
+        Moments::from_blocks(blocks, &summary, (options.coordinates, &options.shape), &options.rows)?;
+    SpectralFit::from_moments(&moments, &options.solve)
+}
+
+impl SpectralFit {
+    /// Solves for the score from moments (of all shards, merged).
+    ///
+    /// # Errors
+    /// Options out of their domain, a system that cannot be solved, an interruption.
+    pub fn from_moments(moments: &Moments, options: &SolveOptions) -> Result<Self> {
+        options.validate()?;
+        let design = &moments.design;
+        let (used, held_out) = moments.means()?;
+        let times = log_spaced(options.first, options.last, options.times);
+        let criterion = Criterion { design, used: &used, held_out: held_out.as_ref(), times: &times };
+        let (ridge, choice) = match options.ridge {
+            Ridge::Fixed(ridge) => (ridge, Vec::new()),
+            Ridge::Auto => choose_ridge(&criterion)?,
+        };
+        let solved = solve_all(&criterion, ridge, options.monitor)?;
+        let roots: Vec<f64> = design.terms.eigenvalues.iter().map(|l| l.sqrt()).collect();
+        let n = design.terms.len();
+        let values = Array2::from_shape_fn((times.len(), n), |(i, k)| solved[i].0[k] / roots[k]);
+        let path = Path::new(times.clone(), values, design.terms.eigenvalues.clone());
+        let family = design.frame.kind.family();
+        let bounds = (design.frame.lower.clone(), design.frame.upper.clone());
+        let score =
+            EigenScore::new(family, design.frame.dim(), design.functions.clone(), path, bounds);
+        let mut report = Report::new(&criterion, ridge, choice, solved.into_iter().map(|s| s.1).collect());
+        report.rows = moments.count();
+        if n <= DIRECT {
+            report.rank = Some(rank(&System::new(&design.terms, &used.values, times[0]))?);
+        }
+        report.judge(&design.warnings, &used);
+        let mut fit =
+            SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report };
+        if options.compare > 0 && held_out.is_some() {
+            let comparison = compare(&fit, design, options.compare, options.monitor)?;
+            fit.report.set_comparison(comparison);
+        }
+        Ok(fit)
+    }
+
+    /// The score, density and Laplacian in the coordinates of the fit.
+    pub fn score(&self) -> &EigenScore {
+        &self.score
+    }
+
+    /// What the fit is worth.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Its coordinates.
+    pub fn coordinates(&self) -> Coordinates {
+        self.frame.kind
+    }
+
+    /// Dimension of the data.
+    pub fn dim(&self) -> usize {
+        self.frame.data_dim()
+    }
+
+    /// What spans the fit, on its coordinates.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Coordinates `[n, d']` of rows `[n, d]`: free columns only.
+    ///
+    /// # Errors
+    /// Rows of another dimension.
+    pub fn to_coordinates(&self, x: ArrayView2<f64>) -> Result<Array2<f64>> {
+        self.check(x)?;
+        Ok(self.frame.forward(x))
+    }
+
+    /// Rows `[n, d]` of coordinates `[n, d']`; constant columns and copies are put back.
+    ///
+    /// # Errors
+    /// Coordinates of another dimension.
+    pub fn from_coordinates(&self, y: ArrayView2<f64>) -> Result<Array2<f64>> {
+        if y.ncols() != self.frame.dim() {
+            return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
+        }
+        Ok(self.frame.backward(y))
+    }
+
+    /// `log p_ε` of rows `[n, d]`, `[n]`, ε the first time of the fit.
+    ///
+    /// By the probability-flow ODE, with the Jacobian of the coordinates. Columns that are constant
+    /// or copies have no density: it is that of the others.
+    ///
+    /// # Errors
+    /// Rows of another dimension or not finite.
+    pub fn log_density(&self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
+        self.log_density_monitored(x, &())
+    }
+
+    /// As [`SpectralFit::log_density`], heard by a monitor in blocks of points.
+    ///
+    /// # Errors
+    /// The same, or an interruption.
+    pub fn log_density_monitored(&self, x: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
+        self.check(x)?;
+        let y = self.frame.forward(x);
+        let (first, last) = self.score.times();
+        // 0.17 of log t a step: errors of 1e-5 for smooth densities.
+        let steps = ((last / first).ln() / 0.17).ceil() as usize;
+        let mut log = likelihood::log_density(&self.score, y.view(), (first, last, steps), monitor)?;
+        Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
+        Ok(log)
+    }
+
+    /// `∇ log p_t` of rows `[n, d]` in the columns of the data at clock `time`, `[n, d]`; 0 in
+    /// columns that are constant or copies.
+    ///
+    /// The noise is that of the reference process in the coordinates of the fit.
+    ///
+    /// # Errors
+    /// Rows of another dimension or not finite, a negative time.
+    pub fn score_at(&self, time: f64, x: ArrayView2<f64>) -> Result<Array2<f64>> {
+        use crate::score::Score;
+        self.check(x)?;
+        let y = self.frame.forward(x);
+        let mut own = Array2::zeros(y.dim());
+        self.score.score_into(time, y.view(), own.view_mut())?;
+        let mut out = Array2::zeros(x.dim());
+        for ((x, own), out) in x.rows().into_iter().zip(own.rows()).zip(out.rows_mut()) {
+            self.frame.pull_back(x, own, out);
+        }
+        Ok(out)
+    }
+
+    fn check(&self, x: ArrayView2<f64>) -> Result<()> {
+        if x.ncols() != self.dim() {
+            return Err(Error::Size { name: "columns", expected: self.dim(), found: x.ncols() });
+        }
+        match x.indexed_iter().find(|(_, x)| !x.is_finite()) {
+            None => Ok(()),
+            Some(((row, column), &value)) => {
+                Err(Error::NonFinite { name: "data", index: vec![row, column], value })
+            }
+        }
+    }
+
+    /// How the fit compares with simpler laws on rows held out, when it was asked.
+    pub fn comparison(&self) -> Option<&Comparison> {
+        self.report.comparison.as_ref()
+    }
+}
+
+/// Scaled coefficients and what they are worth, at every time.
+fn solve_all(
+    criterion: &Criterion,
+    ridge: f64,
+    monitor: &dyn Monitor,
+) -> Result<Vec<(Vec<f64>, Solve)>> {
+    let Criterion { design, used, held_out, times } = *criterion;
+    let total = times.len();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let solve = |&time: &f64| {
+        let system = System::new(&design.terms, &used.values, time);
+        let (scaled, mut solve) = system.solve(ridge, time)?;
+        solve.held_out = held_out.map(|held: &Means| {
+            System::new(&design.terms, &held.values, time).objective(&scaled)
+        });
+        solve.statistical = statistical_error(criterion, &system, &scaled, ridge, time)?;
+        let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        if monitor.progress("solving", finished, total).is_break() {
+            return Err(Error::Interrupted);
+        }
+        debug_assert!(norm(&scaled).is_finite());
+        Ok((scaled, solve))
+    };
+    times.par_iter().map(solve).collect()
+}

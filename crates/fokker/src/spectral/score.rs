@@ -1,0 +1,384 @@
+//! The fitted score: a polynomial in one-dimensional features, evaluated as one matrix product.
+
+use super::coefficients::Path;
+use super::family::Lanes;
+use super::{Family, Index};
+use crate::process::{OrnsteinUhlenbeck, Reference, ReflectedBrownian};
+use crate::score::Score;
+use crate::{Error, Result};
+use fokker_linalg::matmul_accumulate;
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
+
+/// Particles evaluated together: their features stay in the cache. The last block is padded,
+/// because matrix kernels depend on shape.
+const LANES: usize = 64;
+
+/// The score `∇log p_t = −∇V + ∇g_t` whose relative log-density is a sum of eigenfunctions.
+///
+/// ```text
+/// g_t(y) = log p_t/π = Σ_n c_n(t) φ_n(y)         F: all one-dimensional features φ_a(y_i)
+///        = c₁·F + ½ FᵀCF (+ three-body terms)
+/// H = c₁ + CF,    ∂_i g = Σ_a φ_a'(y_i) H_ia,    Δg = Σ_ia φ_a''(y_i) H_ia
+/// ```
+///
+/// One matrix product CF gives gradient and divergence. Times are of the unit-rate clock. Features
+/// are evaluated at y clamped to the box of the data, y itself is not clamped: outside, ∇g is
+/// frozen, and the drift of the reference confines. Affine scores (Hermite, degree 2) are not
+/// clamped. Cost O((dD)²) a point for D degrees, less when few pairs interact.
+#[derive(Debug, Clone)]
+pub struct EigenScore {
+    family: Family,
+    dim: usize,
+    degree: usize,
+    functions: Vec<Index>,
+    path: Path,
+    /// Box, `[d]` each; none for affine scores.
+    bounds: Option<(Vec<f64>, Vec<f64>)>,
+    /// Feature rows of function n, `usize::MAX` for those it does not have.
+    rows: Vec<[usize; 3]>,
+    layout: Layout,
+}
+
+/// How C is held.
+#[derive(Debug, Clone)]
+enum Layout {
+    Dense,
+    /// Row pointers, columns, and the function whose coefficient each entry is.
+    Sparse { pointers: Vec<usize>, entries: Vec<(u32, u32)> },
+}
+
+/// The coefficients of one time, laid out for evaluation.
+#[derive(Debug, Clone)]
+pub(super) struct Frozen {
+    linear: Vec<f64>,
+    dense: Option<Array2<f64>>,
+    /// Values of the sparse entries.
+    sparse: Vec<f64>,
+    /// Three-body coefficients with their function.
+    triples: Vec<(f64, [usize; 3])>,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Clone)]
+pub(super) struct Scratch {
+    lanes: Vec<f64>,
+    values: Vec<f64>,
+    first: Vec<f64>,
+    second: Vec<f64>,
+    h: Vec<f64>,
+    total: Vec<f64>,
+}
+
+/// What to compute besides the gradient.
+pub(super) struct Extra<'a> {
+    /// Δg, `[n]`.
+    pub laplacian: Option<ArrayViewMut1<'a, f64>>,
+    /// g, `[n]`.
+    pub value: Option<ArrayViewMut1<'a, f64>>,
+}
+
+impl EigenScore {
+    pub(super) fn new(
+        family: Family,
+        dim: usize,
+        functions: Vec<Index>,
+        path: Path,
+        (lower, upper): (Vec<f64>, Vec<f64>),
+    ) -> Self {
+        let degree = functions.iter().flatten().map(|&(_, a)| a).max().unwrap_or(1);
+        let rows: Vec<[usize; 3]> = functions
+            .iter()
+            .map(|function| {
+                let mut rows = [usize::MAX; 3];
+                rows.iter_mut().zip(function).for_each(|(row, &(i, a))| *row = i * degree + a - 1);
+                rows
+            })
+            .collect();
+        let affine = family == Family::Hermite
+            && functions.iter().all(|f| f.iter().map(|&(_, a)| a).sum::<usize>() <= 2);
+        let size = dim * degree;
+        let pairs = || rows.iter().enumerate().filter(|(n, _)| functions[*n].len() == 2);
+        // A sparse entry costs about twelve times a dense one.
+        let layout = if pairs().count() * 24 > size * size {
+            Layout::Dense
+        } else {
+            let mut entries: Vec<(usize, u32, u32)> = pairs()
+                .flat_map(|(n, r)| [(r[0], r[1] as u32, n as u32), (r[1], r[0] as u32, n as u32)])
+                .collect();
+            entries.sort_unstable();
+            let mut pointers = vec![0; size + 1];
+            entries.iter().for_each(|&(row, _, _)| pointers[row + 1] += 1);
+            (0..size).for_each(|row| pointers[row + 1] += pointers[row]);
+            Layout::Sparse { pointers, entries: entries.into_iter().map(|(_, c, n)| (c, n)).collect() }
+        };
+        let bounds = (!affine).then_some((lower, upper));
+        EigenScore { family, dim, degree, functions, path, bounds, rows, layout }
+    }
+
+    /// The family of its eigenfunctions.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The reference process it is relative to.
+    pub fn reference(&self) -> &'static dyn Reference {
+        match self.family {
+            Family::Hermite => &OrnsteinUhlenbeck,
+            Family::Cosine => &ReflectedBrownian,
+        }
+    }
+
+    /// The functions, products of (coordinate, degree).
+    pub fn functions(&self) -> &[Index] {
+        &self.functions
+    }
+
+    /// The coefficients at clock `t`, `[functions]`.
+    pub fn coefficients(&self, t: f64) -> Array1<f64> {
+        let mut out = vec![0.0; self.functions.len()];
+        self.path.at(t, &mut out);
+        Array1::from(out)
+    }
+
+    /// Whether the score is affine in its coordinates, so that exact audits apply.
+    pub fn is_affine(&self) -> bool {
+        self.bounds.is_none()
+    }
+
+    /// First and last time of the fit.
+    pub fn times(&self) -> (f64, f64) {
+        let times = self.path.times();
+        (times[0], times[times.len() - 1])
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Relative log-density g `[n]`, its gradient `[n, d]` and its Laplacian `[n]` at clock `t`.
+    ///
+    /// Outside the box of the data g continues linearly, with the gradient of the nearest point:
+    /// `g(c) + ∇g(c)·(y − c)`.
+    ///
+    /// # Errors
+    /// Points of another dimension.
+    pub fn expand(&self, t: f64, y: ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f64>, Array1<f64>)> {
+        self.check(t, y)?;
+        let (mut value, mut laplacian) = (Array1::zeros(y.nrows()), Array1::zeros(y.nrows()));
+        let mut gradient = Array2::zeros(y.dim());
+        let extra = Extra { laplacian: Some(laplacian.view_mut()), value: Some(value.view_mut()) };
+        self.gradient_into(&self.freeze(t), y, gradient.view_mut(), extra, &mut self.scratch());
+        Ok((value, gradient, laplacian))
+    }
+
+    fn check(&self, t: f64, y: ArrayView2<f64>) -> Result<()> {
+        if y.ncols() != self.dim {
+            return Err(Error::Size { name: "coordinates", expected: self.dim, found: y.ncols() });
+        }
+        if !(t >= 0.0) {
+            return Err(Error::Argument { name: "time", requirement: "at least 0".into(), found: t });
+        }
+        Ok(())
+    }
+
+    pub(super) fn freeze(&self, t: f64) -> Frozen {
+        let size = self.dim * self.degree;
+        let mut c = vec![0.0; self.functions.len()];
+        self.path.at(t, &mut c);
+        let mut frozen =
+            Frozen { linear: vec![0.0; size], dense: None, sparse: Vec::new(), triples: Vec::new() };
+        let mut dense = matches!(self.layout, Layout::Dense).then(|| Array2::zeros((size, size)));
+        for ((function, rows), &c) in self.functions.iter().zip(&self.rows).zip(&c) {
+            match function.len() {
+                1 => frozen.linear[rows[0]] = c,
+                2 => {
+                    if let Some(dense) = &mut dense {
+                        dense[[rows[0], rows[1]]] = c;
+                        dense[[rows[1], rows[0]]] = c;
+                    }
+                }
+                _ => frozen.triples.push((c, *rows)),
+            }
+        }
+        frozen.dense = dense;
+        if let Layout::Sparse { entries, .. } = &self.layout {
+            frozen.sparse = entries.iter().map(|&(_, n)| c[n as usize]).collect();
+        }
+        frozen
+    }
+
+    pub(super) fn scratch(&self) -> Scratch {
+        let buffer = |rows: usize| vec![0.0; rows * LANES];
+        let size = self.dim * self.degree;
+        Scratch {
+            lanes: buffer(self.dim),
+            values: buffer(size),
+            first: buffer(size),
+            second: buffer(size),
+            h: buffer(size),
+            total: buffer(2),
+        }
+    }
+
+    /// ∇g into `out` `[n, d]`, and what else is asked for.
+    pub(super) fn gradient_into(
+        &self,
+        frozen: &Frozen,
+        y: ArrayView2<f64>,
+        mut out: ArrayViewMut2<f64>,
+        mut extra: Extra,
+        scratch: &mut Scratch,
+    ) {
+        for start in (0..y.nrows()).step_by(LANES) {
+            let count = LANES.min(y.nrows() - start);
+            for (i, lane) in scratch.lanes.chunks_exact_mut(LANES).enumerate() {
+                let (low, high) = self.bound(i);
+                lane.fill(0.5 * (low.max(-1.0) + high.min(1.0)));
+                for (k, lane) in lane[..count].iter_mut().enumerate() {
+                    *lane = y[[start + k, i]].clamp(low, high);
+                }
+            }
+            self.features(scratch, extra.laplacian.is_some());
+            self.couple(frozen, scratch);
+            self.reduce(&scratch.first, &scratch.h, &mut scratch.lanes);
+            let mut rows = out.slice_axis_mut(Axis(0), (start..start + count).into());
+            for (i, lane) in scratch.lanes.chunks_exact(LANES).enumerate() {
+                rows.column_mut(i).iter_mut().zip(lane).for_each(|(out, g)| *out = *g);
+            }
+            if let Some(value) = &mut extra.value {
+                self.total(frozen, scratch);
+                for k in 0..count {
+                    let beyond: f64 = (0..self.dim)
+                        .map(|i| {
+                            let (low, high) = self.bound(i);
+                            let y = y[[start + k, i]];
+                            (y - y.clamp(low, high)) * scratch.lanes[i * LANES + k]
+                        })
+                        .sum();
+                    value[start + k] = scratch.total[k] + beyond;
+                }
+            }
+            if let Some(laplacian) = &mut extra.laplacian {
+                self.reduce(&scratch.second, &scratch.h, &mut scratch.lanes);
+                for k in 0..count {
+                    // Where a coordinate is clamped the gradient is frozen in it.
+                    laplacian[start + k] = (0..self.dim)
+                        .filter(|&i| {
+                            let (low, high) = self.bound(i);
+                            (low..=high).contains(&y[[start + k, i]])
+                        })
+                        .map(|i| scratch.lanes[i * LANES + k])
+                        .sum();
+                }
+            }
+        }
+    }
+
+    fn bound(&self, i: usize) -> (f64, f64) {
+        self.bounds.as_ref().map_or((f64::NEG_INFINITY, f64::INFINITY), |(low, high)| (low[i], high[i]))
+    }
+
+    fn features(&self, scratch: &mut Scratch, second: bool) {
+        let width = self.degree * LANES;
+        let Scratch { lanes, values, first, second: seconds, .. } = scratch;
+        let outputs = values.chunks_exact_mut(width).zip(first.chunks_exact_mut(width));
+        let coordinates = lanes.chunks_exact(LANES).zip(outputs).zip(seconds.chunks_exact_mut(width));
+        for ((y, (values, first)), seconds) in coordinates {
+            let second = if second { seconds } else { &mut [] };
+            self.family.derivatives(y, Lanes { values, first, second });
+        }
+    }
+
+    /// H = c₁ + CF + three-body terms.
+    fn couple(&self, frozen: &Frozen, scratch: &mut Scratch) {
+        let Scratch { values, h, .. } = scratch;
+        match (&self.layout, &frozen.dense) {
+            (Layout::Sparse { pointers, entries }, _) => {
+                for (row, h) in h.chunks_exact_mut(LANES).enumerate() {
+                    let range = pointers[row]..pointers[row + 1];
+                    let entries = &entries[range.clone()];
+                    sparse_row(frozen.linear[row], entries, &frozen.sparse[range], values, h);
+                }
+            }
+            (Layout::Dense, Some(dense)) => {
+                for (h, &linear) in h.chunks_exact_mut(LANES).zip(&frozen.linear) {
+                    h.fill(linear);
+                }
+                let size = frozen.linear.len();
+                let values = ArrayView2::from_shape((size, LANES), values).expect("rows of lanes");
+                let h = ArrayViewMut2::from_shape((size, LANES), h).expect("rows of lanes");
+                matmul_accumulate(dense.view(), values, h);
+            }
+            (Layout::Dense, None) => unreachable!("frozen for this layout"),
+        }
+        for &(c, [a, b, l]) in &frozen.triples {
+            for (own, x, y) in [(a, b, l), (b, a, l), (l, a, b)] {
+                for k in 0..LANES {
+                    h[own * LANES + k] += c * values[x * LANES + k] * values[y * LANES + k];
+                }
+            }
+        }
+    }
+
+    /// `out_i = Σ_a f_ia H_ia`.
+    fn reduce(&self, f: &[f64], h: &[f64], out: &mut [f64]) {
+        let width = self.degree * LANES;
+        for (out, (f, h)) in out.chunks_exact_mut(LANES).zip(f.chunks_exact(width).zip(h.chunks_exact(width))) {
+            out.fill(0.0);
+            for (f, h) in f.chunks_exact(LANES).zip(h.chunks_exact(LANES)) {
+                for ((out, f), h) in out.iter_mut().zip(f).zip(h) {
+                    *out += f * h;
+                }
+            }
+        }
+    }
+
+    /// `g = ½ F·(c₁ + H) − ½ Σ c φφφ`: every pair counts once and every triple once.
+    fn total(&self, frozen: &Frozen, scratch: &mut Scratch) {
+        let Scratch { values, h, total, .. } = scratch;
+        let total = &mut total[..LANES];
+        total.fill(0.0);
+        let rows = values.chunks_exact(LANES).zip(h.chunks_exact(LANES)).zip(&frozen.linear);
+        for ((f, h), linear) in rows {
+            for ((total, f), h) in total.iter_mut().zip(f).zip(h) {
+                *total += 0.5 * f * (linear + h);
+            }
+        }
+        for &(c, rows) in &frozen.triples {
+            for (k, total) in total.iter_mut().enumerate() {
+                *total -= 0.5 * c * rows.iter().map(|row| values[row * LANES + k]).product::<f64>();
+            }
+        }
+    }
+}
+
+impl Score for EigenScore {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn score_into(&self, t: f64, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
+        self.check(t, x)?;
+        let none = Extra { laplacian: None, value: None };
+        self.gradient_into(&self.freeze(t), x, out.view_mut(), none, &mut self.scratch());
+        let pull = self.reference().pull();
+        if pull != 0.0 {
+            Zip::from(&mut out).and(&x).for_each(|s, &x| *s -= pull * x);
+        }
+        Ok(())
+    }
+}
+
+/// One row of H, eight lanes at a time so that the sums stay in registers.
+fn sparse_row(linear: f64, entries: &[(u32, u32)], c: &[f64], values: &[f64], h: &mut [f64]) {
+    for (group, h) in h.chunks_exact_mut(8).enumerate() {
+        let mut sums = [linear; 8];
+        for (&(column, _), &c) in entries.iter().zip(c) {
+            let from = column as usize * LANES + group * 8;
+            for (sum, value) in sums.iter_mut().zip(&values[from..from + 8]) {
+                *sum += c * value;
+            }
+        }
+        h.copy_from_slice(&sums);
+    }
+}
