@@ -37,6 +37,7 @@
 //! | the solve, by relative or absolute ridge | [`fit()`], [`regression`](crate::regression) |
 //! | what is left open: scheme, features, ridge | [`Chosen`], by inner hold-out |
 //! | the energy, and particles moved by it | [`Energy`], [`predict`] |
+//! | how well it predicts what it has not seen | [`validate()`] |
 //!
 //! # Conventions
 //!
@@ -88,6 +89,7 @@
 //!
 //! Sources: \[terpin2024\], the JKO step \[jordan1998\].
 
+mod baselines;
 mod choose;
 mod coupling;
 mod energy;
@@ -98,6 +100,7 @@ mod options;
 mod predict;
 mod saved;
 mod snapshots;
+mod validate;
 mod weak;
 
 pub use choose::{Chosen, split, split_snapshots};
@@ -107,4 +110,5 @@ pub use interaction::{PairFunctions, PairSpec};
 pub use options::{CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
 pub use predict::{PredictOptions, predict};
 pub use snapshots::{Cloud, Snapshots};
+pub use validate::{Distances, HoldOut, Metric, Step, ValidateOptions, Validation, validate};
 pub use weak::WeakSums;
