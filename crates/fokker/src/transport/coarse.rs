@@ -17,18 +17,34 @@ pub(crate) struct Coarse {
     pub(crate) members: Vec<Vec<usize>>,
 }
 
-/// Splits at the median of the widest coordinate until a cell has at most `leaf` points, O(n log n d).
+/// Merges neighbours into cells of at most `leaf` points.
 pub(crate) fn coarsen(points: &Array2<f64>, mass: &[u64], leaf: usize) -> Coarse {
-    let (n, d) = points.dim();
-    let mut order: Vec<usize> = (0..n).collect();
+    let members = cells(points, leaf);
+    let cell_mass: Vec<u64> = members.iter().map(|cell| cell.iter().map(|&i| mass[i]).sum()).collect();
+    let mut centres = Array2::zeros((members.len(), points.ncols()));
+    for ((cell, &total), mut centre) in members.iter().zip(&cell_mass).zip(centres.rows_mut()) {
+        for &i in cell {
+            let share = mass[i] as f64 / total as f64;
+            for (centre, value) in centre.iter_mut().zip(row(points, i)) {
+                *centre += share * value;
+            }
+        }
+    }
+    Coarse { points: centres, mass: cell_mass, members }
+}
+
+/// Splits at the median of the widest coordinate until a cell has at most `leaf` points, O(n log n d).
+/// Cells that are near in the list are near in space.
+pub(crate) fn cells(points: &Array2<f64>, leaf: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..points.nrows()).collect();
     let mut ranges = Vec::new();
-    ranges.push(0..n);
-    let mut members = Vec::new();
+    ranges.push(0..order.len());
+    let mut cells = Vec::new();
     while let Some(range) = ranges.pop() {
         if range.len() <= leaf {
             let mut cell = order[range].to_vec();
             cell.sort_unstable();
-            members.push(cell);
+            cells.push(cell);
             continue;
         }
         let axis = widest(points, &order[range.clone()]);
@@ -39,17 +55,7 @@ pub(crate) fn coarsen(points: &Array2<f64>, mass: &[u64], leaf: usize) -> Coarse
         ranges.push(middle..range.end);
         ranges.push(range.start..middle);
     }
-    let cell_mass: Vec<u64> = members.iter().map(|cell| cell.iter().map(|&i| mass[i]).sum()).collect();
-    let mut centres = Array2::zeros((members.len(), d));
-    for ((cell, &total), mut centre) in members.iter().zip(&cell_mass).zip(centres.rows_mut()) {
-        for &i in cell {
-            let share = mass[i] as f64 / total as f64;
-            for (centre, value) in centre.iter_mut().zip(row(points, i)) {
-                *centre += share * value;
-            }
-        }
-    }
-    Coarse { points: centres, mass: cell_mass, members }
+    cells
 }
 
 /// The coordinate with the largest range, the first of equals.

@@ -53,6 +53,7 @@
 //! ```
 
 mod batches;
+mod bounds;
 mod bures;
 mod coarse;
 mod coupling;

@@ -1,15 +1,19 @@
 //! The exact solver in integer masses: a flow on few arcs, pricing of all arcs, and again.
 
+use super::coarse::cells;
 use super::ground::Ground;
 use super::pricing::{Priced, Query, cheapest_arcs};
 use super::simplex::Simplex;
 use super::start::{Arcs, Start, listed, start};
 use crate::{Error, Monitor, Result};
+use std::cell::OnceCell;
 
 /// Far beyond what was ever needed (about twenty); reached only if rounding defeats the method.
 const ROUNDS: usize = 1000;
 /// The duality gap aimed at, relative to the cost.
 const GAP: f64 = 1e-11;
+/// Points are ordered by cells of this size.
+const CELL: usize = 16;
 /// An optimal flow with duals that are feasible on all arcs.
 pub(crate) struct Solution {
     /// (source, target, units), each pair at most once, sorted by source.
@@ -84,14 +88,38 @@ pub(crate) fn solve(
     demand: &[u64],
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
+    let Ground::Points(points) = ground else { return solve_ordered(ground, supply, demand, monitor) };
+    let (rows, columns) = (cells(&points.x, CELL).concat(), cells(&points.y, CELL).concat());
+    let chosen = |order: &[usize], units: &[u64]| order.iter().map(|&i| units[i]).collect::<Vec<_>>();
+    let (supply, demand) = (chosen(&rows, supply), chosen(&columns, demand));
+    let solution = solve_ordered(&ground.subset(&rows, &columns), &supply, &demand, monitor)?;
+    let mut flow: Vec<_> = solution.flow.iter().map(|&(i, j, units)| (rows[i], columns[j], units)).collect();
+    flow.sort_unstable();
+    let back = |order: &[usize], duals: &[f64]| {
+        let mut given = vec![0.0; duals.len()];
+        order.iter().zip(duals).for_each(|(&i, dual)| given[i] = *dual);
+        given
+    };
+    let dual_source = back(&rows, &solution.dual_source);
+    let dual_target = back(&columns, &solution.dual_target);
+    Ok(Solution { flow, dual_source, dual_target, ..solution })
+}
+
+/// The same for points of which neighbours in space are neighbours in memory.
+pub(crate) fn solve_ordered(
+    ground: &Ground,
+    supply: &[u64],
+    demand: &[u64],
+    monitor: &dyn Monitor,
+) -> Result<Solution> {
     let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
     let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
     let keep = keep(ground);
     let mut sources = Rows { ground, proven, columns: dual_target };
-    let transposed = ground.transposed();
-    let mut targets =
-        Rows { ground: &transposed, proven: vec![f64::NEG_INFINITY; demand.len()], columns: dual_source };
+    let transposed = OnceCell::new();
+    let unknown = vec![f64::NEG_INFINITY; demand.len()];
+    let mut targets = None;
     for round in 0..ROUNDS {
         simplex.solve(monitor)?;
         let flow = simplex.support();
@@ -103,6 +131,11 @@ pub(crate) fn solve(
             let Pricing { rows, found } = sources.price((&mut u, &v), (keep, target), monitor)?;
             listed(&rows, &found).collect()
         } else {
+            let targets = targets.get_or_insert_with(|| Rows {
+                ground: transposed.get_or_init(|| ground.transposed()),
+                proven: unknown.clone(),
+                columns: u.clone(),
+            });
             let Pricing { rows, found } = targets.price((&mut v, &u), (keep, target), monitor)?;
             listed(&rows, &found).map(|(j, i)| (i, j)).collect()
         };

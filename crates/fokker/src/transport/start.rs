@@ -3,7 +3,7 @@
 use super::coarse::coarsen;
 use super::ground::{Ground, Points};
 use super::pricing::{Priced, Query, cheapest_arcs};
-use super::solve::{keep, slack, solve};
+use super::solve::{keep, slack, solve_ordered};
 use crate::{Monitor, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -80,7 +80,7 @@ fn from_cells(
     let sources = coarsen(&points.x, supply, leaf(supply.len()));
     let targets = coarsen(&points.y, demand, leaf(demand.len()));
     let cells = Ground::Points(Points::new(points.cost, sources.points.clone(), targets.points));
-    let solution = solve(&cells, &sources.mass, &targets.mass, monitor)?;
+    let solution = solve_ordered(&cells, &sources.mass, &targets.mass, monitor)?;
     let extension = Ground::Points(Points::new(points.cost, points.y.clone(), sources.points));
     let extended = nearest(&extension, &solution.dual_source, 1, monitor)?;
     let mut arcs = Vec::new();
@@ -100,7 +100,7 @@ fn from_subsample(ground: &Ground, monitor: &dyn Monitor) -> Result<Vec<f64>> {
     let targets = choose(size, m, 1);
     let units = vec![1; size];
     let chosen = ground.subset(&sources, &targets);
-    let solution = solve(&chosen, &units, &units, monitor)?;
+    let solution = solve_ordered(&chosen, &units, &units, monitor)?;
     let all: Vec<usize> = (0..m).collect();
     let extended = nearest(&ground.subset(&sources, &all).transposed(), &solution.dual_source, 1, monitor)?;
     Ok(extended.iter().map(|row| row[0].reduced).collect())
