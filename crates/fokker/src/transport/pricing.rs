@@ -87,17 +87,19 @@ fn scan(
     best
 }
 
-/// The `keep` smallest values offered, ascending.
+/// The `keep` smallest values offered, in any order.
 #[derive(Clone)]
 struct Smallest {
     arcs: Vec<Priced>,
     keep: usize,
+    /// The largest of them once there are enough, and where it is.
     below: f64,
+    worst: usize,
 }
 
 impl Smallest {
     fn new(keep: usize) -> Self {
-        Smallest { arcs: Vec::with_capacity(keep + 1), keep, below: f64::INFINITY }
+        Smallest { arcs: Vec::with_capacity(keep), keep, below: f64::INFINITY, worst: 0 }
     }
 
     fn offer_all(&mut self, row: &[f64], start: usize) {
@@ -116,17 +118,22 @@ impl Smallest {
     }
 
     fn insert(&mut self, arc: Priced) {
-        let place = self.arcs.partition_point(|other| other.reduced <= arc.reduced);
-        self.arcs.insert(place, arc);
-        if self.arcs.len() > self.keep {
-            self.arcs.pop();
+        if self.arcs.len() < self.keep {
+            self.arcs.push(arc);
+        } else {
+            self.arcs[self.worst] = arc;
         }
         if self.arcs.len() == self.keep {
-            self.below = self.arcs[self.keep - 1].reduced;
+            self.below = f64::NEG_INFINITY;
+            for (place, arc) in self.arcs.iter().enumerate() {
+                if arc.reduced > self.below {
+                    (self.below, self.worst) = (arc.reduced, place);
+                }
+            }
         }
     }
 
-    /// Replaces the screened values by exact ones.
+    /// In ascending order, with exact values for the screened ones.
     fn refined(mut self, ground: &Ground, query: &Query, i: usize) -> Vec<Priced> {
         for arc in &mut self.arcs {
             let j = arc.target as usize;
