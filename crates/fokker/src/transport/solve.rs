@@ -13,7 +13,7 @@ const ROUNDS: usize = 1000;
 /// The duality gap aimed at, relative to the cost.
 const GAP: f64 = 1e-11;
 /// Points are ordered by cells of this size.
-const CELL: usize = 16;
+const CELL: usize = 32;
 /// An optimal flow with duals that are feasible on all arcs.
 pub(crate) struct Solution {
     /// (source, target, units), each pair at most once, sorted by source.
@@ -27,7 +27,7 @@ pub(crate) struct Solution {
 /// Arcs listed per row: the more the better in high dimension, where many are nearly as cheap.
 pub(crate) fn keep(ground: &Ground) -> usize {
     match ground {
-        Ground::Points(points) => (8 + points.x.ncols() / 2).min(16),
+        Ground::Points(points) => (8 + points.x.ncols() / 2).min(12),
         Ground::Matrix(_) => 16,
     }
 }
