@@ -39,16 +39,16 @@ pub(crate) fn cheapest_arcs(
     let tiles = ground.tiles(query.dual_target, query.direct);
     let bounds = Bounds::new(ground, tiles.shape().1, query.dual_target);
     let done = AtomicUsize::new(0);
-    let blocks = query.sources.par_chunks(ROWS).map(|sources| {
+    let (height, width) = tiles.shape();
+    let buffer = || vec![0.0; height.min(query.sources.len()) * width.min(ground.targets())];
+    let blocks = query.sources.par_chunks(ROWS).map_init(buffer, |buffer, sources| {
         let done = done.fetch_add(sources.len(), Ordering::Relaxed);
         if monitor.progress("pricing", done, query.sources.len()).is_break() {
             return Err(Error::Interrupted);
         }
-        let (height, width) = tiles.shape();
-        let mut buffer = vec![0.0; height.min(sources.len()) * width.min(ground.targets())];
         let mut rows = Vec::with_capacity(sources.len());
         for sources in sources.chunks(height) {
-            let best = scan(&tiles, &bounds, query, sources, &mut buffer);
+            let best = scan(&tiles, &bounds, query, sources, buffer);
             rows.extend(sources.iter().zip(best).map(|(&i, best)| best.refined(ground, query, i)));
         }
         Ok(rows)

@@ -1,10 +1,10 @@
 //! The exact solver in integer masses: a flow on few arcs, pricing of all arcs, and again.
 
-use super::coarse::cells;
+use super::coarse::order;
 use super::ground::Ground;
 use super::pricing::{Priced, Query, cheapest_arcs};
 use super::simplex::Simplex;
-use super::start::{Arcs, Start, listed, start};
+use super::start::{Arcs, LEAF, Start, listed, start};
 use crate::{Error, Monitor, Result};
 use std::cell::OnceCell;
 
@@ -12,8 +12,6 @@ use std::cell::OnceCell;
 const ROUNDS: usize = 1000;
 /// The duality gap aimed at, relative to the cost.
 const GAP: f64 = 1e-11;
-/// Points are ordered by cells of this size.
-const CELL: usize = 32;
 /// An optimal flow with duals that are feasible on all arcs.
 pub(crate) struct Solution {
     /// (source, target, units), each pair at most once, sorted by source.
@@ -89,7 +87,7 @@ pub(crate) fn solve(
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
     let Ground::Points(points) = ground else { return solve_ordered(ground, supply, demand, monitor) };
-    let (rows, columns) = (cells(&points.x, CELL).concat(), cells(&points.y, CELL).concat());
+    let (rows, columns) = (order(&points.x, LEAF), order(&points.y, LEAF));
     let chosen = |order: &[usize], units: &[u64]| order.iter().map(|&i| units[i]).collect::<Vec<_>>();
     let (supply, demand) = (chosen(&rows, supply), chosen(&columns, demand));
     let solution = solve_ordered(&ground.subset(&rows, &columns), &supply, &demand, monitor)?;

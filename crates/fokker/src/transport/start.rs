@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 /// Clouds up to this size are not made coarser.
 const SMALL: usize = 64;
 /// Points merged into one cell, at most.
-const LEAF: usize = 4;
+pub(crate) const LEAF: usize = 4;
 
 /// (source, target) pairs.
 pub(crate) type Arcs = Vec<(u32, u32)>;
