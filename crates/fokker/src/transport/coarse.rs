@@ -41,22 +41,30 @@ fn runs(n: usize, leaf: usize) -> Vec<Range<usize>> {
     if leaf == 1 {
         return (0..n).map(|i| i..i + 1).collect();
     }
-    let mut runs = Vec::from([0..n]);
+    let mut runs = whole(n);
     while runs.iter().any(|run| run.len() > leaf) {
-        runs = runs.into_iter().flat_map(|run| [run.start..middle(&run), middle(&run)..run.end]).collect();
+        runs = halved(&runs);
     }
     runs
 }
 
-fn middle(run: &Range<usize>) -> usize {
-    run.start + run.len() / 2
+fn whole(n: usize) -> Vec<Range<usize>> {
+    std::iter::once(0..n).collect()
+}
+
+fn halved(runs: &[Range<usize>]) -> Vec<Range<usize>> {
+    let halves = |run: &Range<usize>| {
+        let middle = run.start + run.len() / 2;
+        [run.start..middle, middle..run.end]
+    };
+    runs.iter().flat_map(halves).collect()
 }
 
 /// An order in which neighbours in the list are neighbours in space, O(n log n d): [`runs`] of the
 /// list are split at the median of their widest coordinate.
 pub(crate) fn order(points: &Array2<f64>, leaf: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..points.nrows()).collect();
-    let mut open = Vec::from([0..order.len()]);
+    let mut open = whole(order.len());
     while open.iter().any(|run| run.len() > leaf) {
         for run in &open {
             let chosen = &mut order[run.clone()];
@@ -65,7 +73,7 @@ pub(crate) fn order(points: &Array2<f64>, leaf: usize) -> Vec<usize> {
                 points[[i, axis]].total_cmp(&points[[j, axis]]).then(i.cmp(&j))
             });
         }
-        open = open.into_iter().flat_map(|run| [run.start..middle(&run), middle(&run)..run.end]).collect();
+        open = halved(&open);
     }
     order
 }
