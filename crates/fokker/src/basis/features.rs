@@ -129,7 +129,8 @@ impl Basis for Features {
             basis.gradients_into(z.view(), out.slice_axis_mut(Axis(2), columns));
         }
         if self.scale != 1.0 {
-            out /= self.scale;
+            let factor = self.scale.recip();
+            out.mapv_inplace(|g| g * factor);
         }
     }
 
@@ -139,7 +140,8 @@ impl Basis for Features {
             basis.laplacians_into(z.view(), out.slice_axis_mut(Axis(1), columns));
         }
         if self.scale != 1.0 {
-            out /= self.scale * self.scale;
+            let factor = (self.scale * self.scale).recip();
+            out.mapv_inplace(|l| l * factor);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Snapshots of a population: rows, the time of each, and masses where there are any.
 
+mod h5ad;
 mod labels;
 mod table;
 #[cfg(test)]
@@ -17,6 +18,15 @@ use fokker::Monitor;
 use ndarray::{Array1, Array2};
 use std::path::Path;
 
+/// Columns of times that need not be named.
+const USUAL: [&str; 2] = ["time", "samples"];
+
+/// The column of times.
+fn usual_column(names: &[String], wanted: Option<&str>) -> Option<usize> {
+    let find = |wanted: &str| names.iter().position(|name| name == wanted);
+    wanted.map_or_else(|| USUAL.iter().find_map(|usual| find(usual)), find)
+}
+
 /// Rows with times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimedRows {
@@ -33,8 +43,10 @@ pub struct TimedRows {
 /// Where the times are.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SnapshotOptions<'a> {
-    /// Column of a text file; without it `time` or `samples`.
+    /// Column of a text file or of `obs`; without it `time` or `samples`.
     pub time: Option<&'a str>,
+    /// Rows of an .h5ad: `X` or a name in `obsm`; without it `X_pca`.
+    pub rep: Option<&'a str>,
     /// A file with one label for each row.
     pub labels: Option<&'a Path>,
     /// Times of the different labels, in their order.
@@ -49,8 +61,8 @@ struct Labelled {
     description: String,
 }
 
-/// Reads snapshots: text with a column of times, .npz with `x`, `time` and perhaps `mass`, or any
-/// rows with a file of labels. A column of text called `mass` is the mass.
+/// Reads snapshots: text with a column of times, .npz with `x`, `time` and perhaps `mass`, .h5ad
+/// with a column of `obs`, or any rows with a file of labels. A column of text called `mass` is the mass.
 ///
 /// # Errors
 /// One line that starts with the path of the file at fault.
@@ -97,6 +109,15 @@ fn with_labels(
 /// A file that holds the times itself.
 fn alone(path: &Path, options: &SnapshotOptions, monitor: &dyn Monitor) -> Result<Labelled> {
     let source = source::open(path).map_err(|e| at(path, e))?;
+    if source.head.starts_with(h5ad::MAGIC) {
+        if source.gzipped {
+            bail!("{}: is HDF5 inside gzip: decompress it (gunzip)", path.display());
+        }
+        return h5ad::read(path, options.rep, options.time).map_err(|e| at(path, e));
+    }
+    if let Some(rep) = options.rep {
+        bail!("{}: is no .h5ad, so --rep {rep} names nothing in it", path.display());
+    }
     match format(&source).map_err(|e| at(path, e))? {
         Format::Text => table::read(source, options.time, monitor).map_err(|e| at(path, e)),
         Format::Npz => archive(path, &source, monitor),

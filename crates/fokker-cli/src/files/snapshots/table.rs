@@ -1,7 +1,7 @@
 //! Text with a header line, a column of times and columns of numbers.
 
-use super::Labelled;
 use super::labels::Labels;
+use super::{Labelled, USUAL, usual_column};
 use crate::files::MEMORY;
 use crate::files::source::Source;
 use crate::files::text::{Lines, Separator, each_field, number, separator, shown};
@@ -9,8 +9,6 @@ use anyhow::{Result, anyhow, bail};
 use fokker::Monitor;
 use ndarray::{Array1, Array2};
 
-/// Columns of times that need not be named.
-const USUAL: [&str; 2] = ["time", "samples"];
 /// The column of masses.
 const MASS: &str = "mass";
 /// Rows between two reports of progress.
@@ -74,18 +72,14 @@ impl Columns {
                 column + 1
             );
         }
-        let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let found = match time {
-            Some(wanted) => find(wanted),
-            None => USUAL.iter().find_map(|usual| find(usual)),
-        };
+        let found = usual_column(&names, time);
         let Some(time) = found else {
             let wanted = time.map_or_else(|| USUAL.join(" or "), str::to_owned);
             let known: Vec<String> = names.iter().take(20).map(|name| shown(name)).collect();
             let more = if names.len() > 20 { ", …" } else { "" };
             bail!(": no column is called {wanted}: name one of {}{more} with --time", known.join(", "));
         };
-        let mass = find(MASS).filter(|&mass| mass != time);
+        let mass = names.iter().position(|name| name == MASS).filter(|&mass| mass != time);
         let names = names.iter().map(|name| shown(name)).collect();
         Ok(Columns { names, time, mass, separator })
     }

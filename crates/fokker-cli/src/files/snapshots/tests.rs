@@ -152,6 +152,78 @@ fn what_is_written_is_read_again() {
     assert_eq!(read_rows(&path, &()).unwrap().0, x.t());
 }
 
+/// A file that anndata wrote (tests/fixtures/make_h5ad.py), decompressed.
+fn annotated(name: &str) -> Vec<u8> {
+    use std::io::Read;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.h5ad.gz"));
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn annotated_data_in_every_encoding() {
+    let pca = array![[1.5, -2.0], [0.25, 3.0], [-1.0, 0.0], [7.0, 1e-3]];
+    let genes = array![[1.0, 0.0, 2.0], [0.0, 0.0, 0.0], [0.5, 0.0, -3.0], [0.0, 0.0, 4.0]];
+    for name in ["dense", "gzip", "csr", "csc"] {
+        let (_folder, path) = file("a.h5ad", &annotated(name));
+        let with = |time, rep| read(&path, &SnapshotOptions { time, rep, ..Default::default() });
+        let rows = with(None, None).unwrap();
+        assert_eq!((&rows.x, &rows.times), (&pca, &array![3.0, 0.0, 3.0, 12.0]));
+        assert_eq!(rows.description, "4 × 2 numbers in obsm[\"X_pca\"], times in obs[\"time\"]");
+        assert_eq!(with(None, Some("X")).unwrap().x, genes, "{name}");
+        let narrow = with(None, Some("X_sparse")).unwrap().x;
+        assert!((&narrow - &pca).iter().all(|e| e.abs() < 1e-7));
+        assert_eq!(with(Some("stage"), None).unwrap().times, array![7.5, 6.5, 7.5, 8.0]);
+        assert_eq!(with(Some("day"), None).unwrap().times, array![3.0, 0.0, 3.0, 12.0]);
+        assert_eq!(with(Some("hours"), None).unwrap().times, array![72.0, 0.0, 72.0, 288.0]);
+        for (time, rep, wanted) in [
+            (Some("gap"), None, "obs[\"gap\"]: row 1 (counted from 0) has no time"),
+            (Some("count"), None, "obs[\"count\"]: row 1 (counted from 0) has no time"),
+            (Some("control"), None, "obs[\"control\"] has another type"),
+            (Some("week"), None, "obs has no column \"week\": name one of \"control\", \"count\", \"day\""),
+            (None, Some("X_umap"), "obsm has no \"X_umap\": name X or one of \"X_pca\", \"X_sparse\""),
+        ] {
+            let message = with(time, rep).unwrap_err();
+            assert!(message.contains("a.h5ad: ") && message.contains(wanted), "{message}");
+        }
+    }
+    let (_folder, path) = file("a.csv", b"time,x\n0,1\n");
+    let rep = SnapshotOptions { rep: Some("X"), ..Default::default() };
+    assert!(read(&path, &rep).unwrap_err().contains("is no .h5ad"));
+}
+
+#[test]
+fn damaged_annotated_data_is_refused_or_harmless() {
+    // A new file each time: some file systems wait for the disk when one is overwritten.
+    let replace = |path: &Path, bytes: &[u8]| {
+        std::fs::remove_file(path).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    for name in ["dense", "csr"] {
+        let good = annotated(name);
+        let options = SnapshotOptions { rep: Some("X"), ..Default::default() };
+        let (_folder, path) = file("a.h5ad", &good[..good.len() / 3]);
+        assert!(read(&path, &options).unwrap_err().contains("truncated or damaged"));
+        for cut in (8..good.len() - 1).step_by(197) {
+            replace(&path, &good[..cut]);
+            // Padding at the end is not missed.
+            let _ = read(&path, &options).map(|rows| assert_eq!(rows.x.dim(), (4, 3)));
+        }
+        // One wrong byte anywhere gives an error or numbers, and neither a panic nor a flood.
+        for at in (8..good.len()).step_by(61) {
+            for flip in [0x10, 0xff] {
+                let mut bad = good.clone();
+                bad[at] ^= flip;
+                replace(&path, &bad);
+                let _ = read(&path, &options);
+            }
+        }
+    }
+    let (_folder, path) = file("a.h5ad", b"\x89HDF\r\n\x1a\n nothing more");
+    assert!(read(&path, &SnapshotOptions::default()).unwrap_err().contains("truncated or damaged"));
+}
+
 #[test]
 fn real_snapshots() {
     let Some(folder) = std::env::var_os("FOKKER_DATA").map(std::path::PathBuf::from) else {
