@@ -1,5 +1,12 @@
 //! What can be typed.
 
+mod population;
+
+pub use population::{
+    EnergyArguments, PopulationCommand, PopulationFitArguments, PredictArguments, SimulateArguments,
+    SnapshotArguments, ValidateArguments, ValidationMetric,
+};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -51,6 +58,9 @@ pub enum Command {
     /// Density, score and samples of data, from one linear solve per time
     #[command(subcommand, after_help = "Example:\n  fokker spectral fit x.csv")]
     Spectral(SpectralCommand),
+    /// Energies of populations from snapshots at several times: fit, predict, validate
+    #[command(subcommand, after_help = "Example:\n  fokker population validate cells.csv")]
+    Population(PopulationCommand),
     /// Optimal transport between two clouds of points: distances and couplings
     #[command(subcommand, after_help = "Example:\n  fokker transport distance a.csv b.csv")]
     Transport(TransportCommand),

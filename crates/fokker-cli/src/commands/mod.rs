@@ -7,12 +7,13 @@ mod distance;
 mod errors;
 mod law;
 mod lint;
+mod population;
 mod sampler;
 mod spectral;
 mod texture;
 mod tune;
 
-use crate::args::{Arguments, AuditCommand, Command, SpectralCommand, TransportCommand};
+use crate::args::{Arguments, AuditCommand, Command, PopulationCommand, SpectralCommand, TransportCommand};
 
 /// Runs the command and returns what goes to stdout.
 pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
@@ -22,6 +23,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
         Command::Audit(AuditCommand::Lint(lint)) => lint::run(lint, &arguments.global),
         Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
+        Command::Population(PopulationCommand::Fit(fit)) => population::fit(fit, &arguments.global),
+        Command::Population(PopulationCommand::Predict(predict)) => {
+            population::predict(predict, &arguments.global)
+        }
+        Command::Population(PopulationCommand::Validate(validate)) => {
+            population::validate(validate, &arguments.global)
+        }
+        Command::Population(PopulationCommand::Simulate(simulate)) => {
+            population::simulate(simulate, &arguments.global)
+        }
         Command::Spectral(SpectralCommand::Fit(fit)) => spectral::fit(fit, &arguments.global),
         Command::Spectral(SpectralCommand::Sample(draw)) => spectral::sample(draw, &arguments.global),
         Command::Spectral(SpectralCommand::Density(density)) => spectral::density(density, &arguments.global),

@@ -20,7 +20,6 @@ mod whole;
 mod write;
 
 pub use self::image::{read_texture, side_by_side, write_png};
-#[allow(unused_imports)] // until the population commands read and write them
 pub use snapshots::{SnapshotOptions, TimedRows, read_snapshots, write_snapshots};
 pub use vector::read_vector;
 pub use whole::{MEMORY, named, read_all, read_rows};

@@ -1,0 +1,211 @@
+//! What can be typed after `fokker population`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum PopulationCommand {
+    /// Fit an energy to snapshots of a population
+    ///
+    /// Potential, interaction and temperature by one linear solve, in the units of the file's
+    /// times and coordinates. What is left open is chosen by held-out particles.
+    #[command(after_help = FIT_HELP)]
+    Fit(Box<PopulationFitArguments>),
+    /// Where particles are at later times, by a fitted energy
+    #[command(after_help = PREDICT_HELP)]
+    Predict(PredictArguments),
+    /// How well an energy predicts what it has not seen, beside what needs no energy
+    ///
+    /// Everything learned from data is learned from the particles that are not held out: centres,
+    /// scales, couplings, and every choice of scheme, features and ridge.
+    #[command(after_help = VALIDATE_HELP)]
+    Validate(Box<ValidateArguments>),
+    /// Snapshots of a population that moves by a known energy
+    #[command(after_help = SIMULATE_HELP)]
+    Simulate(SimulateArguments),
+}
+
+const FIT_HELP: &str = "\
+Examples:
+  fokker population fit cells.csv -o energy.safetensors
+  fokker population fit cells.csv --potential poly:2 --scheme midpoint --ridge gcv --json
+
+Snapshots: .csv with a column of times (time or samples, or --time), .npz with x, time and perhaps
+  mass, .h5ad with --rep and --time, or any rows with --labels; labels such as E7.5, d3 or day 3
+  are their numbers
+Potential: auto, none, or poly:DEGREE, poly-tensor:DEGREE, rbf:PER_AXIS[:LOW:HIGH[:BANDWIDTH]],
+  rbf-kmeans:COUNT[:BANDWIDTH], fourier:COUNT[:BANDWIDTH], joined by +; rbf may end in /KERNEL
+Interaction: radial:COUNT, quadratic, quadratic+radial:COUNT
+Schemes: explicit (data made by Euler steps; one-step prediction), midpoint (motion in continuous
+  time), implicit (the JKO condition), weak (no coupling)
+JSON: chosen, unknowns, equations, rank, condition, residuals, temperature, seconds, output";
+
+const PREDICT_HELP: &str = "\
+Example:
+  fokker population predict energy.safetensors --from cells.csv --at 0 --times 0.5,1 -o later.csv
+
+Where --from has times, its rows of time --at are moved; otherwise all of its rows";
+
+const VALIDATE_HELP: &str = "\
+Examples:
+  fokker population validate cells.csv
+  fokker population validate cells.csv --hold-out time --seeds 1 --metric w2 --json
+
+floor: two samples of the truth against one another, persistence: nothing moves, affine: the map
+  between Gaussians, ot_interpolation: between the neighbouring snapshots (held-out times only),
+  fit: the energy from the snapshot before, cumulative: from the first one
+JSON: steps [from, to and these], mean, sd (over seeds, of the mean), chosen, roll_out (in-sample)";
+
+const SIMULATE_HELP: &str = "\
+Example:
+  fokker population simulate --potential styblinski-tang --particles 200 --seed 0 -o cells.csv
+
+Energies: styblinski-tang, holder-table, zigzag-ridge, oakley-ohagan, watershed, ishigami, sphere,
+  friedman, bohachevsky, flowers, wavy-plateau, double-exp, relu, rotational, flat";
+
+/// A file of snapshots, and how its times are read.
+#[derive(Debug, Args)]
+pub struct SnapshotArguments {
+    /// Snapshots (.csv, .npz, .h5ad; .npy and others with --labels)
+    #[arg(value_name = "SNAPSHOTS")]
+    pub snapshots: PathBuf,
+    /// Column of times (in obs for .h5ad) [default: time or samples]
+    #[arg(long, value_name = "COLUMN")]
+    pub time: Option<String>,
+    /// Rows of an .h5ad: a name in obsm, or X
+    #[arg(long, value_name = "NAME")]
+    pub rep: Option<String>,
+    /// A file with the label of every row
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Times of the different labels, in their order
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true)]
+    pub times: Option<Vec<f64>>,
+}
+
+/// How an energy is fitted.
+#[derive(Debug, Args)]
+pub struct EnergyArguments {
+    /// Functions of the potential
+    #[arg(long, default_value = "auto", value_name = "FEATURES")]
+    pub potential: String,
+    /// Functions of the interaction [default: no interaction]
+    #[arg(long, value_name = "FEATURES")]
+    pub interaction: Option<String>,
+    /// Internal energy, its density by a mixture of so many Gaussians, as gmm:10 [default: none]
+    #[arg(long, value_name = "gmm:COUNT")]
+    pub internal: Option<String>,
+    /// Dependence of the potential on time: none, interval, poly:DEGREE [default: none for fit;
+    /// interval for validate up to 20 intervals]
+    #[arg(long, value_name = "BASIS")]
+    pub time_varying: Option<String>,
+    /// auto, explicit, implicit, midpoint, weak
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    pub scheme: String,
+    /// exact, batch:SIZE, sinkhorn:EPSILON (squared units), sinkhorn:EPSILONr (of the median cost)
+    #[arg(long, default_value = "exact", value_name = "METHOD")]
+    pub coupling: String,
+    /// auto (held-out particles), gcv, or a relative ridge η: (A + η diag A) c = b
+    #[arg(long, default_value = "auto", value_name = "X", allow_negative_numbers = true)]
+    pub ridge: String,
+    /// An absolute ridge ρ instead: (A + ρ I) c = b
+    #[arg(long, value_name = "X", conflicts_with = "ridge", allow_negative_numbers = true)]
+    pub ridge_absolute: Option<f64>,
+    /// Functions of the coordinates as they are, not centred and scaled
+    #[arg(long)]
+    pub raw_features: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PopulationFitArguments {
+    #[command(flatten)]
+    pub snapshots: SnapshotArguments,
+    #[command(flatten)]
+    pub energy: EnergyArguments,
+    /// Save the energy here (.safetensors), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct PredictArguments {
+    /// A fitted energy
+    #[arg(value_name = "ENERGY")]
+    pub energy: PathBuf,
+    /// Particles, one per row
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// Their time
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub at: f64,
+    /// Times to move them to
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true, required = true)]
+    pub times: Vec<f64>,
+    /// Steps per interval between snapshots [default: 1 for explicit and implicit, else 10]
+    #[arg(long, value_name = "N")]
+    pub steps_per_interval: Option<usize>,
+    /// Follow the drift alone, without the noise of the temperature
+    #[arg(long)]
+    pub no_noise: bool,
+    /// Save snapshots here (.npz, .csv), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    #[command(flatten)]
+    pub snapshots: SnapshotArguments,
+    #[command(flatten)]
+    pub energy: EnergyArguments,
+    /// What is held out: cells:SHARE of every snapshot, or time, each inner snapshot in turn
+    #[arg(long, default_value = "cells:0.4", value_name = "WHAT")]
+    pub hold_out: String,
+    /// Repeats, each with a seed of its own
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub seeds: usize,
+    /// Distance
+    #[arg(long, default_value = "w1", value_name = "NAME")]
+    pub metric: ValidationMetric,
+}
+
+/// Distances that predictions are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ValidationMetric {
+    W1,
+    W2,
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// Potential V
+    #[arg(long, value_name = "NAME", default_value = "flat")]
+    pub potential: String,
+    /// Interaction W, a function of the difference of two particles
+    #[arg(long, value_name = "NAME")]
+    pub interaction: Option<String>,
+    /// Temperature θ
+    #[arg(long, default_value_t = 0.0, value_name = "X", allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Particles of every snapshot
+    #[arg(long, default_value_t = 2000, value_name = "N")]
+    pub particles: usize,
+    /// Snapshots, the one at time 0 included
+    #[arg(long, default_value_t = 6, value_name = "N")]
+    pub snapshots: usize,
+    /// Time between snapshots
+    #[arg(long, default_value_t = 0.01, value_name = "T", allow_negative_numbers = true)]
+    pub interval: f64,
+    /// Euler steps in every interval
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub sub_steps: usize,
+    /// Dimension
+    #[arg(long, default_value_t = 2, value_name = "D")]
+    pub dim: usize,
+    /// The same particles in all snapshots, as in the benchmark of JKOnet*
+    #[arg(long)]
+    pub paired: bool,
+    /// Save snapshots here (.npz, .csv), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}

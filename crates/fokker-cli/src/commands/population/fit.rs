@@ -1,0 +1,106 @@
+//! `fokker population fit`.
+
+use super::{chosen_json, chosen_text, options, read};
+use crate::args::{Global, PopulationFitArguments};
+use crate::commands::clouds::{digits, lines};
+use crate::files::{check_output, named, write_bytes};
+use crate::progress::Progress;
+use crate::report::wrapped;
+use anyhow::Result;
+use fokker::population::{Fit, Snapshots, fit as fit_energy};
+use serde_json::json;
+use std::time::Instant;
+
+/// Runs the command.
+pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String> {
+    let monitor = Progress::new(global.quiet);
+    let options = options(&arguments.energy, "none", global, &monitor)?;
+    let output = arguments.output.as_deref();
+    output.map_or(Ok(()), check_output)?;
+    let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;
+    if global.dry_run {
+        drop(monitor);
+        let times = snapshots.times().len();
+        return Ok(match global.json {
+            true => {
+                serde_json::to_string_pretty(&json!({ "snapshots": times, "d": snapshots.dim() }))? + "\n"
+            }
+            false => format!("would fit an energy to {heading}\n"),
+        });
+    }
+    let start = Instant::now();
+    let fitted = fit_energy(&snapshots, &options);
+    let fitted = fitted.map_err(|error| match error.is_input() {
+        true => named(error.into(), &arguments.snapshots.snapshots),
+        false => error.into(),
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    drop(monitor);
+    output.map_or(Ok(()), |path| write_bytes(path, &fitted.energy.to_bytes()))?;
+    let name = output.map(|path| path.display().to_string());
+    if global.json {
+        return Ok(serde_json::to_string_pretty(&report(&snapshots, &fitted, seconds, name))? + "\n");
+    }
+    let mut text = vec![
+        ("snapshots", heading),
+        ("energy", chosen_text(&fitted.chosen)),
+        ("unknowns", unknowns(&fitted)),
+        ("residual", residuals(&snapshots, &fitted)),
+    ];
+    text.extend(fitted.energy.temperature.map(|theta| ("temperature", temperature(theta))));
+    text.push(("seconds", format!("{seconds:.2}")));
+    text.extend(name.map(|name| ("saved", name)));
+    Ok(wrapped(&lines(&text)) + "\n")
+}
+
+fn report(snapshots: &Snapshots, fit: &Fit, seconds: f64, output: Option<String>) -> serde_json::Value {
+    let residuals: Vec<_> = fit
+        .residuals
+        .iter()
+        .zip(snapshots.times().windows(2))
+        .map(|(residual, t)| json!({ "from": t[0], "to": t[1], "relative": residual }))
+        .collect();
+    json!({
+        "chosen": chosen_json(&fit.chosen),
+        "unknowns": fit.unknowns,
+        "equations": fit.equations,
+        "rank": fit.rank,
+        // JSON has no infinity.
+        "condition": fit.condition.is_finite().then_some(fit.condition),
+        "residuals": residuals,
+        "temperature": fit.energy.temperature,
+        "seconds": seconds,
+        "output": output,
+    })
+}
+
+fn unknowns(fit: &Fit) -> String {
+    let known = match fit.rank == fit.unknowns {
+        true => format!("condition {:.1e}", fit.condition),
+        false => format!(
+            "the data identify {} of them: the rest is set by the ridge, read the motion and not single terms",
+            fit.rank
+        ),
+    };
+    format!("{} from {} equations; {known}", fit.unknowns, fit.equations)
+}
+
+fn residuals(snapshots: &Snapshots, fit: &Fit) -> String {
+    let each: Vec<String> = fit
+        .residuals
+        .iter()
+        .zip(snapshots.times().windows(2))
+        .map(|(residual, t)| format!("{} → {}: {:.1} %", t[0], t[1], 100.0 * residual))
+        .collect();
+    format!("of the motion, by interval: {}", each.join(", "))
+}
+
+fn temperature(theta: f64) -> String {
+    match theta < 0.0 {
+        true => format!(
+            "{}: negative, so these data do not show diffusion; predict with --no-noise",
+            digits(theta)
+        ),
+        false => digits(theta),
+    }
+}

@@ -1,0 +1,81 @@
+//! `fokker population predict`.
+
+use crate::args::{Global, PredictArguments};
+use crate::commands::clouds::lines;
+use crate::files::{
+    SnapshotOptions, TimedRows, check_output, named, read_bytes, read_rows, read_snapshots, write_snapshots,
+};
+use crate::progress::Progress;
+use anyhow::{Result, bail};
+use fokker::Monitor;
+use fokker::population::{Energy, PredictOptions, predict as move_particles};
+use ndarray::{Array1, Array2, Axis, concatenate};
+use serde_json::json;
+use std::path::Path;
+
+/// Runs the command.
+pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> {
+    let monitor = Progress::new(global.quiet);
+    check_output(&arguments.output)?;
+    let bytes = read_bytes(&arguments.energy)?;
+    let energy = Energy::from_bytes(&bytes).map_err(|error| named(error.into(), &arguments.energy))?;
+    let (x, mass) = particles(&arguments.from, arguments.at, &monitor)?;
+    if x.ncols() != energy.dim {
+        bail!(
+            "{}: has {} columns, the energy in {} is of {}",
+            arguments.from.display(),
+            x.ncols(),
+            arguments.energy.display(),
+            energy.dim
+        );
+    }
+    let options = PredictOptions {
+        steps_per_interval: arguments.steps_per_interval,
+        noise: !arguments.no_noise,
+        weights: mass.as_ref().map(|mass| mass.view()),
+        seed: global.seed,
+        monitor: &monitor,
+    };
+    let output = arguments.output.display().to_string();
+    let (n, count) = (x.nrows(), arguments.times.len());
+    if !global.dry_run {
+        let clouds = move_particles(&energy, x.view(), arguments.at, &arguments.times, &options)?;
+        drop(monitor);
+        let views: Vec<_> = clouds.iter().map(|cloud| cloud.view()).collect();
+        let rows = TimedRows {
+            times: arguments.times.iter().flat_map(|&t| std::iter::repeat_n(t, n)).collect(),
+            x: concatenate(Axis(0), &views)?,
+            mass: mass.map(|mass| concatenate(Axis(0), &vec![mass.view(); count])).transpose()?,
+            description: String::new(),
+        };
+        write_snapshots(&arguments.output, &rows)?;
+    }
+    if global.json {
+        let summary = json!({ "n": n, "d": energy.dim, "times": arguments.times, "output": output });
+        return Ok(serde_json::to_string_pretty(&summary)? + "\n");
+    }
+    let times: Vec<String> = arguments.times.iter().map(f64::to_string).collect();
+    let done = if global.dry_run { "would be saved" } else { "saved" };
+    Ok(lines(&[
+        ("particles", format!("{n} of time {}, moved to {}", arguments.at, times.join(", "))),
+        (done, output),
+    ]))
+}
+
+/// The rows of time `at` where the file has times, and all of its rows where it has none.
+fn particles(path: &Path, at: f64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Option<Array1<f64>>)> {
+    let Ok(rows) = read_snapshots(path, &SnapshotOptions::default(), monitor) else {
+        let (x, _) = read_rows(path, monitor)?;
+        return Ok((x, None));
+    };
+    let chosen: Vec<usize> = (0..rows.times.len()).filter(|&i| rows.times[i] == at).collect();
+    if chosen.is_empty() {
+        let mut times = rows.times.to_vec();
+        times.sort_by(f64::total_cmp);
+        times.dedup();
+        let times: Vec<String> = times.iter().map(f64::to_string).collect();
+        bail!("{}: has no rows of time {at}, it has {}", path.display(), times.join(", "));
+    }
+    let mass = rows.mass.as_ref().map(|mass| mass.select(Axis(0), &chosen));
+    Ok((rows.x.select(Axis(0), &chosen), mass))
+}
