@@ -106,7 +106,7 @@ def compare(binary, kind, n, m, d, seed, cost, weighted):
     theirs = float((plan[i, j] * (square if cost == "squared" else np.sqrt(square))).sum())
     difference = abs(one["cost"] - theirs) / max(theirs, 1e-300)
     return {
-        "ratio": (end - middle) / one["cpu"],
+        "ratio": (end - middle) / max(one["cpu"], 1e-4),
         "pot": end - middle,
         "matrix": middle - start,
         "one": one["cpu"],
