@@ -163,11 +163,11 @@ fn shards_of_weak_sums_merge() {
         };
         let (whole, parts) = (solve(1), solve(10));
         let (a, b) = (whole.gram(), parts.gram());
-        // Relative to the diagonal; whitening grows the rounding by the condition of the tests' covariance.
+        // Sums agree to 1e-14; whitening grows that by the root of the condition, up to 1e5.
         let scale = a.diag().mapv(f64::sqrt);
         for ((i, j), &value) in a.indexed_iter() {
             let error = (value - b[[i, j]]).abs() / (scale[i] * scale[j]);
-            assert!(error < 1e-12 * 1e3, "{offset} {i} {j}: {error:e}");
+            assert!(error < 1e-9, "{offset} {i} {j}: {error:e}");
         }
         let error = (whole.target_square() / parts.target_square() - 1.0).abs();
         assert!(error < 1e-9, "{offset}: {error:e}");
