@@ -47,7 +47,7 @@ pub struct Fit {
 /// a density that fails, an interruption.
 ///
 /// # Source
-/// [terpin2024]; the JKO step [jordan1998].
+/// \[terpin2024\]; the JKO step \[jordan1998\].
 ///
 /// ```
 /// use fokker::population::*;

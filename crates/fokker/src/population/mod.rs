@@ -86,7 +86,7 @@
 //! # Ok::<(), fokker::Error>(())
 //! ```
 //!
-//! Sources: [terpin2024], the JKO step [jordan1998].
+//! Sources: \[terpin2024\], the JKO step \[jordan1998\].
 
 mod choose;
 mod coupling;
