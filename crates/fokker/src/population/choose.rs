@@ -1,6 +1,7 @@
 //! Choosing scheme, features and ridge by what held-out particles say.
 
 use super::coupling::Coupled;
+use super::equations::Terms;
 use super::fit::{Problem, RIDGES, couple_all};
 use super::{
     Cloud, Energy, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, predict,
@@ -119,6 +120,7 @@ pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions) -> Result<Chos
     }
     // Its own stream of choices: a caller's split with the same seed must not be the same split.
     let (kept, held) = split_snapshots(snapshots, SHARE, options.seed.wrapping_add(0x9e37_79b9_7f4a_7c15))?;
+    let (kept, held) = (kept.carrying()?, held.carrying()?);
     let coupled = match schemes.as_slice() {
         [Scheme::Weak] => Vec::new(),
         _ => couple_all(&kept, options)?,
@@ -171,34 +173,36 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Features and schemes are compared at the ridge of generalised cross-validation, then ridges
-    /// for the best of them: a sum of the numbers of choices, not their product.
+    /// Schemes are compared with features of middling number, then features with the best scheme,
+    /// both at the ridge of generalised cross-validation, then ridges: a sum of the numbers of
+    /// choices, not their product.
     fn run(&self, specs: &[Option<FeatureSpec>], schemes: &[Scheme]) -> Result<Chosen> {
-        let combinations: Vec<_> =
-            specs.iter().flat_map(|spec| schemes.iter().map(move |&scheme| (spec, scheme))).collect();
-        let mut best: Option<(f64, Candidate)> = None;
-        for (done, &(spec, scheme)) in combinations.iter().enumerate() {
-            if self.options.monitor.progress("comparing", done, combinations.len()).is_break() {
-                return Err(Error::Interrupted);
-            }
-            match self.candidate(scheme, spec) {
-                // A scheme that fails on these data is not the best one.
-                Err(Error::Numerical { .. } | Error::Linalg(_) | Error::Undefined { .. })
-                    if combinations.len() > 1 => {}
-                found => {
-                    let (score, candidate) = found?;
-                    if best.as_ref().is_none_or(|(least, _)| score < *least) {
-                        best = Some((score, candidate));
-                    }
-                }
-            }
+        let middle = specs.len() / 2;
+        let combinations = schemes.len() + specs.len() - 1;
+        let mut best = Best { score: f64::INFINITY, candidate: None, reason: None };
+        let terms = self.terms(&specs[middle]);
+        for (done, &scheme) in schemes.iter().enumerate() {
+            self.progress(done, combinations)?;
+            best.compare(terms.clone().and_then(|terms| self.candidate(scheme, &specs[middle], terms)))?;
         }
-        let (mut score, candidate) = best.filter(|(score, _)| score.is_finite()).ok_or_else(|| {
-            let reason = "no combination of features, scheme and ridge predicts them; give your own".into();
-            Error::Numerical { what: "the choice by held-out particles", reason }
-        })?;
+        let scheme = best.candidate.as_ref().map_or(schemes[0], |candidate| candidate.scheme);
+        let others = specs.iter().enumerate().filter(|(i, _)| *i != middle);
+        for (done, (_, spec)) in others.enumerate() {
+            self.progress(schemes.len() + done, combinations)?;
+            best.compare(self.terms(spec).and_then(|terms| self.candidate(scheme, spec, terms)))?;
+        }
+        let mut score = best.score;
+        let candidate = match (best.candidate, best.reason) {
+            (Some(candidate), _) => candidate,
+            (None, Some(error)) => return Err(error),
+            (None, None) => {
+                let reason =
+                    "no combination of features, scheme and ridge predicts them; give your own".into();
+                return Err(Error::Numerical { what: "the choice by held-out particles", reason });
+            }
+        };
         let mut ridge = candidate.ridge;
-        let mut compared = combinations.len();
+        let mut compared = combinations;
         if self.options.ridge == Ridge::HoldOut {
             let first = ridge;
             for other in RIDGES.into_iter().filter(|&other| first != Ridge::Relative(other)) {
@@ -214,9 +218,25 @@ impl Search<'_> {
         Ok(Chosen { scheme, potential, ridge, held_out: Some(score), compared })
     }
 
+    fn progress(&self, done: usize, combinations: usize) -> Result<()> {
+        match self.options.monitor.progress("comparing", done, combinations).is_break() {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    }
+
+    fn terms(&self, spec: &Option<FeatureSpec>) -> Result<Terms> {
+        Terms::build(self.kept, spec.as_ref(), self.options)
+    }
+
     /// One combination at the ridge that was given, or that of cross-validation.
-    fn candidate(&self, scheme: Scheme, spec: &Option<FeatureSpec>) -> Result<(f64, Candidate<'_>)> {
-        let problem = Problem::with_couplings(self.kept, &self.coupled, scheme, spec.as_ref(), self.options)?;
+    fn candidate(
+        &self,
+        scheme: Scheme,
+        spec: &Option<FeatureSpec>,
+        terms: Terms,
+    ) -> Result<(f64, Candidate<'_>)> {
+        let problem = Problem::with_couplings(self.kept, &self.coupled, scheme, terms, self.options)?;
         let (paths, ridge, energy) = match self.options.ridge {
             Ridge::Absolute(ridge) => (Vec::new(), Ridge::Absolute(ridge), problem.absolute(ridge)?),
             given => {
@@ -231,6 +251,31 @@ impl Search<'_> {
         };
         let score = self.judge.error(&energy, self.options)?;
         Ok((score, Candidate { scheme, potential: spec.clone(), ridge, problem, paths }))
+    }
+}
+
+/// The best combination so far, and why the first that failed did.
+struct Best<'a> {
+    score: f64,
+    candidate: Option<Candidate<'a>>,
+    reason: Option<Error>,
+}
+
+impl<'a> Best<'a> {
+    /// Keeps a combination if it is the best so far. One that fails on these data is not.
+    fn compare(&mut self, found: Result<(f64, Candidate<'a>)>) -> Result<()> {
+        match found {
+            Err(error @ (Error::Numerical { .. } | Error::Linalg(_) | Error::Undefined { .. })) => {
+                self.reason.get_or_insert(error);
+            }
+            found => {
+                let (score, candidate) = found?;
+                if score < self.score {
+                    (self.score, self.candidate) = (score, Some(candidate));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ const ROWS: usize = 256;
 const MEMORY: f64 = 8e9;
 
 /// The unknown functions of a fit: potential, interaction, internal energy, in this order.
+#[derive(Clone)]
 pub(super) struct Terms {
     pub potential: Option<Features>,
     pub interaction: Option<PairFunctions>,

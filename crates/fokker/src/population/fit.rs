@@ -5,7 +5,6 @@ use super::coupling::{Coupled, couple, sites};
 use super::equations::Terms;
 use super::weak::weak_equations;
 use super::{Energy, FitOptions, InteractionTerm, PotentialTerm, Ridge, Scheme, Snapshots, TimeBasis};
-use crate::basis::FeatureSpec;
 use crate::regression::{self, NormalEquations, RidgePath};
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
@@ -72,9 +71,11 @@ pub struct Fit {
 /// ```
 pub fn fit(snapshots: &Snapshots, options: &FitOptions) -> Result<Fit> {
     options.validate()?;
-    check_columns(snapshots)?;
+    let carrying = snapshots.carrying()?;
+    check_columns(&carrying)?;
+    // With every row: which are held out must not depend on weights, for pairs.
     let chosen = choose(snapshots, options)?;
-    let problem = Problem::new(snapshots, &chosen, options)?;
+    let problem = Problem::new(&carrying, &chosen, options)?;
     problem.solve(chosen)
 }
 
@@ -136,7 +137,8 @@ impl<'a> Problem<'a> {
             Scheme::Weak => Vec::new(),
             _ => couple_all(snapshots, options)?,
         };
-        Problem::with_couplings(snapshots, &coupled, chosen.scheme, chosen.potential.as_ref(), options)
+        let terms = Terms::build(snapshots, chosen.potential.as_ref(), options)?;
+        Problem::with_couplings(snapshots, &coupled, chosen.scheme, terms, options)
     }
 
     /// With couplings made before: they do not depend on features, scheme and ridge.
@@ -144,10 +146,9 @@ impl<'a> Problem<'a> {
         snapshots: &'a Snapshots,
         coupled: &[Coupled],
         scheme: Scheme,
-        potential: Option<&FeatureSpec>,
+        terms: Terms,
         options: &FitOptions,
     ) -> Result<Self> {
-        let terms = Terms::build(snapshots, potential, options)?;
         let quiet = Quiet(options.monitor);
         let mut intervals = match scheme {
             Scheme::Weak => weak_equations(&terms, snapshots, options.monitor)?,

@@ -10,6 +10,9 @@ use std::str::FromStr;
 /// Particles per task: its matrix of pairs stays small for any number of others.
 const ROWS: usize = 64;
 
+/// Most Gaussians: the narrowest is 2^14 times narrower than the widest.
+const MOST: usize = 30;
+
 /// Which functions of |x − y|: `radial:8`, `quadratic`, `quadratic+radial:8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairSpec {
@@ -94,10 +97,15 @@ impl PairFunctions {
     /// The functions with the widest Gaussian of bandwidth b = `scale`.
     ///
     /// # Errors
-    /// No function, or a scale that is not positive and finite.
+    /// No function, more than 30 Gaussians, or a scale that is not positive and finite.
     pub fn new(spec: PairSpec, scale: f64) -> Result<Self> {
         if spec.gaussians == 0 && !spec.quadratic {
             return Err(Error::Empty { name: "set of interactions" });
+        }
+        if spec.gaussians > MOST {
+            let requirement = format!("at most {MOST}");
+            let found = spec.gaussians as f64;
+            return Err(Error::Argument { name: "number of radial interactions", requirement, found });
         }
         if !(scale > 0.0 && (scale * scale).is_normal()) {
             let requirement = "positive and finite".into();

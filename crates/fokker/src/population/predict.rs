@@ -6,6 +6,9 @@ use crate::sampling::Noise;
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
 
+/// Most steps of a prediction: more would be a mistaken time or unit.
+const MOST_STEPS: f64 = 1e7;
+
 /// Iterations that an implicit step may take.
 const ITERATIONS: usize = 500;
 
@@ -44,7 +47,8 @@ impl Default for PredictOptions<'_> {
 /// potential per interval is not crossed. Same bits at any number of threads.
 ///
 /// # Errors
-/// Times that do not increase from `from` or that the energy does not cover, bad points or weights,
+/// Times that do not increase from `from`, that the energy does not cover or that are more than ten
+/// million steps away, bad points or weights,
 /// a negative temperature with noise, a step that does not converge or leaves the range of numbers,
 /// an interruption.
 ///
@@ -80,7 +84,7 @@ pub fn predict(
 ) -> Result<Vec<Array2<f64>>> {
     check(energy, x, from, times, options)?;
     let weights = crate::statistics::normalised(options.weights, x.nrows())?;
-    let steps = plan(energy, from, times, options.steps_per_interval);
+    let steps = plan(energy, from, times, options.steps_per_interval)?;
     let mut walk = Walk { energy, weights, x: x.to_owned(), step: 0, options };
     let mut clouds = Vec::with_capacity(times.len());
     for (done, &(t, h, arrives)) in steps.iter().enumerate() {
@@ -137,7 +141,7 @@ fn check(
 }
 
 /// Starts and lengths of all steps, and whether one ends at a time that was asked for.
-fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Vec<(f64, f64, bool)> {
+fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Result<Vec<(f64, f64, bool)>> {
     let per_interval = steps.unwrap_or(match energy.scheme {
         Scheme::Explicit | Scheme::Implicit => 1,
         Scheme::Midpoint | Scheme::Weak => 10,
@@ -156,13 +160,19 @@ fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Vec<
         let share = (stop - t) / interval * per_interval as f64;
         // Rounding must not make 1.0000000000000002 intervals two steps.
         let count = (share * (1.0 - 1e-12)).ceil().max(1.0);
+        if planned.len() as f64 + count > MOST_STEPS {
+            let reason =
+                format!("to time {stop} it takes {count:.1e} steps, and {MOST_STEPS:.0e} are the most");
+            let remedy = "predict to earlier times, or take fewer steps per interval";
+            return Err(Error::Undefined { what: "the prediction", reason, remedy });
+        }
         let h = (stop - t) / count;
         for k in 0..count as usize {
             planned.push((t + k as f64 * h, h, k + 1 == count as usize && times.contains(&stop)));
         }
         t = stop;
     }
-    planned
+    Ok(planned)
 }
 
 /// Particles on their way.

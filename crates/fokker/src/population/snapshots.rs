@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use std::borrow::Cow;
 
 /// The particles seen at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,10 @@ impl Cloud {
         }
         let mass = weights.map_or(1.0, |w| w.sum());
         let weights = crate::statistics::normalised(weights, x.nrows())?;
+        if !mass.is_finite() {
+            let requirement = "finite".into();
+            return Err(Error::Argument { name: "the sum of the weights", requirement, found: mass });
+        }
         Ok(Cloud { x, weights, mass })
     }
 
@@ -40,6 +45,11 @@ impl Cloud {
     /// Never: a cloud holds at least one particle.
     pub fn is_empty(&self) -> bool {
         false
+    }
+
+    /// Rows that carry weight.
+    fn carrying(&self) -> Vec<usize> {
+        (0..self.len()).filter(|&i| self.weights[i] > 0.0).collect()
     }
 
     /// The particles in the given rows, in that order; their mass is their share.
@@ -120,9 +130,12 @@ impl Snapshots {
         if let Some((i, &value)) = times.indexed_iter().find(|(_, t)| !t.is_finite()) {
             return Err(Error::NonFinite { name: "times", index: vec![i], value });
         }
-        // Here, where the row is that of the user's array and not of one of its clouds.
+        // Here and below, where the row is that of the user's array and not of one of its clouds.
         if let Some(((row, column), &value)) = x.indexed_iter().find(|(_, x)| !x.is_finite()) {
             return Err(Error::NonFinite { name: "data", index: vec![row, column], value });
+        }
+        if let Some(weights) = weights {
+            crate::statistics::normalised(Some(weights), x.nrows())?;
         }
         let mut order: Vec<usize> = (0..times.len()).collect();
         order.sort_by(|&i, &j| times[i].total_cmp(&times[j]).then(i.cmp(&j)));
@@ -164,6 +177,16 @@ impl Snapshots {
     pub fn pooled(&self) -> Array2<f64> {
         let views: Vec<_> = self.clouds.iter().map(|cloud| cloud.x.view()).collect();
         ndarray::concatenate(Axis(0), &views).expect("equal dimensions")
+    }
+
+    /// These snapshots without the particles of weight zero, which are no particles: they must not
+    /// move a centre or a scale, nor take part in a product with what is infinite there.
+    pub(super) fn carrying(&self) -> Result<Cow<'_, Snapshots>> {
+        if self.clouds.iter().all(|cloud| cloud.weights.iter().all(|&w| w > 0.0)) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let clouds = self.clouds.iter().map(|cloud| cloud.select(&cloud.carrying()));
+        Ok(Cow::Owned(Snapshots { times: self.times.clone(), clouds: clouds.collect::<Result<_>>()? }))
     }
 
     /// These snapshots without the one at index `i`.

@@ -5,20 +5,21 @@ use super::{Cloud, Snapshots};
 use crate::basis::{Basis, Features, Monomials, Part};
 use crate::regression::NormalEquations;
 use crate::{Error, Merge, Monitor, Result};
-use fokker_linalg::{eigh, gram_accumulate_panel, matmul, mirror_lower};
+use fokker_linalg::{gram_accumulate_panel, matmul, mirror_lower};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Slice};
 
 /// Particles of a block.
 const ROWS: usize = 256;
 
-/// Relative size of the eigenvalues of the test functions' covariance that are used: those below
-/// are combinations of functions that nearly vanish on the data, whose equations say nothing.
+/// Share of a test function's variance that the functions before must leave to it: one with less
+/// is nearly a combination of them on these data, and its equation says nothing.
 const CUT: f64 = 1e-10;
 
 /// Sums over the particles of one snapshot that its weak equations are made of.
 ///
 /// ```text
-/// Σ w φ_k,   Σ w φ_k φ_l,   Σ w ∇φ_k·∇φ_m,   Σ w Δφ_k,   Σ w ∇φ_k·F_m       φ_k test functions
+/// Σ w φ_k,   Σ w (φ_k − φ̄_k)(φ_l − φ̄_l),   Σ w ∇φ_k·∇φ_m,   Σ w Δφ_k,   Σ w ∇φ_k·F_m
+/// φ_k test functions, φ̄_k their means
 /// ```
 ///
 /// Memory 8 K² (and K times the number of functions of the potential); n particles cost
@@ -30,7 +31,7 @@ pub struct WeakSums {
     /// Σ w².
     square: f64,
     values: Array1<f64>,
-    /// Lower triangle.
+    /// Products about the means, lower triangle: they survive means that are large.
     products: Array2<f64>,
     gradients: Array2<f64>,
     laplacians: Array1<f64>,
@@ -85,7 +86,6 @@ impl WeakSums {
             self.block(x, weights, tests, potential, forces);
         }
         self.count += x.nrows();
-        self.weight += weights.sum();
         self.square += weights.dot(&weights);
         Ok(())
     }
@@ -103,10 +103,16 @@ impl WeakSums {
         tests.laplacians_into(x, values.view_mut());
         self.laplacians += &weights.dot(&values);
         tests.values_into(x, values.view_mut());
-        self.values += &weights.dot(&values);
+        let (sums, weight) = (weights.dot(&values), weights.sum());
+        self.join_means(&sums, weight);
+        if weight > 0.0 {
+            values -= &(&sums / weight);
+        }
         let roots = weights.mapv(f64::sqrt).insert_axis(Axis(1));
         values *= &roots;
         gram_accumulate_panel(values.view(), 0, self.products.view_mut());
+        self.values += &sums;
+        self.weight += weight;
         let gradients = |basis: &dyn Basis| {
             let mut out = Array3::zeros((n, d, basis.len()));
             basis.gradients_into(x, out.view_mut());
@@ -124,15 +130,23 @@ impl WeakSums {
         }
     }
 
+    /// Adds to the products what the distance of two means is worth, before their sums are joined.
+    fn join_means(&mut self, sums: &Array1<f64>, weight: f64) {
+        if !(self.weight > 0.0 && weight > 0.0) {
+            return;
+        }
+        let gap = sums / weight - &self.values / self.weight;
+        let factor = self.weight * weight / (self.weight + weight);
+        for (k, mut row) in self.products.rows_mut().into_iter().enumerate() {
+            row.scaled_add(factor * gap[k], &gap);
+        }
+    }
+
     /// Covariance of the means of the test functions over independent particles,
     /// Cov φ Σw²/(Σw)².
     fn noise(&self) -> Array2<f64> {
         let mut covariance = &self.products / self.weight;
         mirror_lower(&mut covariance);
-        let mean = &self.values / self.weight;
-        for (mut row, &m) in covariance.rows_mut().into_iter().zip(&mean) {
-            row.scaled_add(-m, &mean);
-        }
         covariance * (self.square / (self.weight * self.weight))
     }
 
@@ -144,11 +158,11 @@ impl WeakSums {
     /// ```
     ///
     /// avg is the mean over both ends. Equations are whitened by the covariance of the left side
-    /// for independent clouds: each has noise of variance 1.
+    /// for independent clouds: each has noise of variance 1. Functions that are combinations of
+    /// others on these clouds give none.
     ///
     /// # Errors
-    /// Sums of other functions, a snapshot without mass, a Laplacian that is infinite, no
-    /// convergence of the eigendecomposition.
+    /// Sums of other functions, a snapshot without mass, a Laplacian that is infinite.
     pub fn equations(&self, next: &WeakSums, tau: f64, internal: bool) -> Result<NormalEquations> {
         self.check(next)?;
         let mean = |f: &dyn Fn(&WeakSums) -> Array2<f64>| {
@@ -163,17 +177,20 @@ impl WeakSums {
         // design·c = −(⟨φ⟩₁ − ⟨φ⟩₀)
         let target = &self.values / self.weight - &next.values / next.weight;
         let noise = self.noise() + next.noise();
-        let scale = noise.diag().mapv(|v| if v > 0.0 { v.sqrt().recip() } else { 0.0 });
-        let eigen = eigh((&noise * &scale * scale.view().insert_axis(Axis(1))).view())?;
-        let largest = eigen.values.last().copied().unwrap_or(0.0);
-        let kept: Vec<usize> = (0..scale.len()).filter(|&i| eigen.values[i] > CUT * largest).collect();
-        let whiten =
-            eigen.vectors.select(Axis(1), &kept) / eigen.values.select(Axis(0), &kept).mapv(f64::sqrt);
-        let whiten = whiten * &scale.insert_axis(Axis(1));
+        // What rounding of the values alone gives is no variance.
+        let rounding =
+            |sums: &WeakSums| (&sums.values / sums.weight).mapv(|m| (64.0 * f64::EPSILON * m).powi(2));
+        let floor = rounding(self) + rounding(next);
+        let scale = ndarray::Zip::from(&noise.diag())
+            .and(&floor)
+            .map_collect(|&v, &floor| if v > floor { v.sqrt().recip() } else { 0.0 });
+        let correlation = &noise * &scale * scale.view().insert_axis(Axis(1));
+        let rows = ndarray::concatenate(Axis(1), &[design.view(), target.view().insert_axis(Axis(1))])
+            .expect("equal heights");
+        let whitened = whiten(correlation, rows * scale.insert_axis(Axis(1)));
+        let (rows, targets) = whitened.view().split_at(Axis(1), design.ncols());
         let mut equations = NormalEquations::new(design.ncols());
-        let rows = matmul(whiten.t(), design.view());
-        let targets = whiten.t().dot(&target);
-        equations.observe(rows.view(), targets.view(), Array1::ones(kept.len()).view())?;
+        equations.observe(rows, targets.column(0), Array1::ones(rows.nrows()).view())?;
         Ok(equations)
     }
 
@@ -190,6 +207,33 @@ impl WeakSums {
         }
         if self.weight > 0.0 && other.weight > 0.0 { Ok(()) } else { Err(Error::Empty { name: "snapshot" }) }
     }
+}
+
+/// Rows L⁻¹P·`rows` with `P C Pᵀ = L Lᵀ`, C the correlation of their noise: Cholesky's elimination
+/// with the largest remaining variance first, until none is left. O(K³).
+fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
+    let count = correlation.nrows();
+    let mut left: Vec<usize> = (0..count).collect();
+    let mut used = Vec::with_capacity(count);
+    while let Some((position, &pivot)) =
+        left.iter().enumerate().max_by(|a, b| correlation[[*a.1, *a.1]].total_cmp(&correlation[[*b.1, *b.1]]))
+    {
+        if correlation[[pivot, pivot]] <= CUT {
+            break;
+        }
+        left.swap_remove(position);
+        used.push(pivot);
+        let root = correlation[[pivot, pivot]].sqrt();
+        let column = correlation.row(pivot).mapv(|c| c / root);
+        let row = rows.row(pivot).mapv(|r| r / root);
+        rows.row_mut(pivot).assign(&row);
+        for &i in &left {
+            let factor = -column[i];
+            correlation.row_mut(i).scaled_add(factor, &column);
+            rows.row_mut(i).scaled_add(factor, &row);
+        }
+    }
+    rows.select(Axis(0), &used)
 }
 
 impl Merge for WeakSums {
@@ -217,6 +261,7 @@ impl Merge for WeakSums {
                 return Err(Error::Size { name, expected, found });
             }
         }
+        self.join_means(&other.values, other.weight);
         self.count += other.count;
         self.weight += other.weight;
         self.square += other.square;
