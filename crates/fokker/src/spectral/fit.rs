@@ -214,12 +214,27 @@ impl SpectralFit {
     pub fn log_density_monitored(&self, x: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
         self.check(x)?;
         let y = self.frame.forward(x);
+        let mut log = self.density(y.view(), monitor)?;
+        Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
+        Ok(log)
+    }
+
+    /// `log p_ε` of coordinates `[n, d']`, `[n]`, as a density in the coordinates.
+    ///
+    /// # Errors
+    /// Coordinates of another dimension.
+    pub fn log_density_of_coordinates(&self, y: ArrayView2<f64>) -> Result<Array1<f64>> {
+        if y.ncols() != self.frame.dim() {
+            return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
+        }
+        self.density(y, &())
+    }
+
+    fn density(&self, y: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
         let (first, last) = self.score.times();
         // 0.17 of log t a step: errors of 1e-5 for smooth densities.
         let steps = ((last / first).ln() / 0.17).ceil() as usize;
-        let mut log = likelihood::log_density(&self.score, y.view(), (first, last, steps), monitor)?;
-        Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
-        Ok(log)
+        likelihood::log_density(&self.score, y, (first, last, steps), monitor)
     }
 
     /// `∇ log p_t` of rows `[n, d]` in the columns of the data at clock `time`, `[n, d]`; 0 in

@@ -97,6 +97,11 @@ impl<'a> System<'a> {
         a
     }
 
+    /// Ã and b̃.
+    pub fn into_dense(self) -> (Array2<f64>, Array1<f64>) {
+        (self.dense(0.0), Array1::from(self.right))
+    }
+
     /// `½ c·Ac − b·c`, of scaled coefficients.
     pub fn objective(&self, scaled: &[f64]) -> f64 {
         let mut product = vec![0.0; self.len()];
