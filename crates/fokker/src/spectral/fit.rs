@@ -232,8 +232,8 @@ impl SpectralFit {
 
     fn density(&self, y: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
         let (first, last) = self.score.times();
-        // 0.17 of log t a step: errors of 1e-5 for smooth densities.
-        let steps = ((last / first).ln() / 0.17).ceil() as usize;
+        // 0.08 of log t a step: at 0.17 the density of a mixture at degree 6 integrated to 1.03.
+        let steps = ((last / first).ln() / 0.08).ceil() as usize;
         likelihood::log_density(&self.score, y, (first, last, steps), monitor)
     }
 
