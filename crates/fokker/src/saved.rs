@@ -73,7 +73,6 @@ impl<'a> Saved<'a> {
     }
 
     /// The array `[rows]`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its users come with the next commits"))]
     pub fn vector(&self, name: &str, length: usize) -> Result<Array1<f64>> {
         Ok(Array1::from(self.values(name, &[length])?))
     }

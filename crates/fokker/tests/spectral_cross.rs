@@ -89,7 +89,8 @@ fn smoothed_gram(
                 for i in 0..n {
                     b[i] += weight * minus_generator[i];
                     for j in 0..n {
-                        a[[i, j]] += weight * (gradient[i][0] * gradient[j][0] + gradient[i][1] * gradient[j][1]);
+                        a[[i, j]] +=
+                            weight * (gradient[i][0] * gradient[j][0] + gradient[i][1] * gradient[j][1]);
                     }
                 }
             }
@@ -255,7 +256,10 @@ fn gradient_and_divergence_agree_with_differences() {
             let ((up, up_gradient, _), (down, down_gradient, _)) = (moved(h), moved(-h));
             let slope = (up - down) / (2.0 * h);
             let scale = largest(gradient.iter().copied());
-            assert!(largest((&slope - &gradient.column(j)).iter().copied()) < 1e-7 * scale, "{coordinates:?}");
+            assert!(
+                largest((&slope - &gradient.column(j)).iter().copied()) < 1e-7 * scale,
+                "{coordinates:?}"
+            );
             divergence += &((&up_gradient.column(j) - &down_gradient.column(j)) / (2.0 * h));
         }
         let scale = largest(laplacian.iter().copied());
@@ -267,9 +271,12 @@ fn gradient_and_divergence_agree_with_differences() {
 fn dense_and_sparse_layouts_agree() {
     // Five columns: all pairs are held densely; the chain, with 24 functions of 20², sparsely.
     let x = GaussianMixture::random(2, 9, 1.0, 1).unwrap().sample(3000, 2);
-    for (pairs, bound) in [(Pairs::All, Bound::Total), (Pairs::Chain, Bound::Total), (Pairs::Chain, Bound::HyperbolicCross)] {
+    for (pairs, bound) in
+        [(Pairs::All, Bound::Total), (Pairs::Chain, Bound::Total), (Pairs::Chain, Bound::HyperbolicCross)]
+    {
         let shape = Shape { pairs, bound, ..Default::default() };
-        let fit = fit(&mut blocks(&x), &FitOptions { shape, solve: fixed(1e-2), ..Default::default() }).unwrap();
+        let fit =
+            fit(&mut blocks(&x), &FitOptions { shape, solve: fixed(1e-2), ..Default::default() }).unwrap();
         let y = fit.to_coordinates(x.slice_axis(Axis(0), Slice::from(..20))).unwrap() * 0.5;
         let (value, _, _) = fit.score().expand(0.1, y.view()).unwrap();
         let c = fit.score().coefficients(0.1);
@@ -321,7 +328,8 @@ fn weights_count_as_repetition() {
     let solve = fixed(1e-3);
     let weighted = Rows { weights: Some(&weights), ..all_rows() };
     let a = fit(&mut blocks(&x), &FitOptions { rows: weighted, solve, ..Default::default() }).unwrap();
-    let b = fit(&mut blocks(&repeated), &FitOptions { rows: all_rows(), solve, ..Default::default() }).unwrap();
+    let b =
+        fit(&mut blocks(&repeated), &FitOptions { rows: all_rows(), solve, ..Default::default() }).unwrap();
     let difference = a.score().coefficients(0.01) - b.score().coefficients(0.01);
     assert!(largest(difference) < 1e-10);
 }

@@ -243,6 +243,21 @@ fn clouds_far_from_the_origin_and_from_each_other() {
 }
 
 #[test]
+fn a_lattice_with_a_hole_and_clusters_far_apart() {
+    // Nearly all costs tie, in one way or the other; both took minutes once.
+    let hole = |at: usize| {
+        let inside = |i: usize, j: usize| i.abs_diff(at) < 5 && j.abs_diff(18) < 5;
+        let places = (0..36 * 36).map(|k| (k / 36, k % 36)).filter(|&(i, j)| !inside(i, j));
+        let values: Vec<f64> = places.flat_map(|(i, j)| [i as f64, j as f64]).collect();
+        Array2::from_shape_vec((values.len() / 2, 2), values).unwrap()
+    };
+    let coupling = check(&hole(10), &hole(25), Cost::Euclidean);
+    // The points of one hole go to the other along rows: by a triangle inequality nothing is cheaper.
+    assert!((coupling.cost * 1215.0 - 81.0 * 15.0).abs() < 1e-9, "{}", coupling.cost * 1215.0);
+    check(&cloud(1200, 2, 22), &(&cloud(1200, 2, 23) + &array![3e3, 0.0]), Cost::Euclidean);
+}
+
+#[test]
 fn small_displacements_are_resolved() {
     // The gradient of a convex function: the identity pairing is optimal at every size of step.
     for d in [2, 12] {

@@ -24,13 +24,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
         Command::Spectral(SpectralCommand::Fit(fit)) => spectral::fit(fit, &arguments.global),
         Command::Spectral(SpectralCommand::Sample(draw)) => spectral::sample(draw, &arguments.global),
-        Command::Spectral(SpectralCommand::Density(density)) => {
-            spectral::density(density, &arguments.global)
-        }
+        Command::Spectral(SpectralCommand::Density(density)) => spectral::density(density, &arguments.global),
         Command::Spectral(SpectralCommand::Score(score)) => spectral::score(score, &arguments.global),
-        Command::Spectral(SpectralCommand::Problem(problem)) => {
-            spectral::problem(problem, &arguments.global)
-        }
+        Command::Spectral(SpectralCommand::Problem(problem)) => spectral::problem(problem, &arguments.global),
         Command::Transport(TransportCommand::Distance(distance)) => {
             distance::run(distance, &arguments.global)
         }

@@ -4,7 +4,9 @@ use super::clouds::{digits, lines};
 use crate::args::{
     DensityArguments, DrawArguments, FitArguments, Global, ProblemArguments, ReferenceName, ScoreArguments,
 };
-use crate::files::{Rows as FileRows, check_output, named, open_rows, read_bytes, read_rows, write_bytes, write_npy};
+use crate::files::{
+    Rows as FileRows, Values, check_output, named, open_rows, read_bytes, read_rows, write_bytes, write_npy,
+};
 use crate::progress::Progress;
 use crate::report::{number, wrapped};
 use anyhow::{Context, Result, bail};
@@ -201,7 +203,7 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     let drawn = fit.sample(&options)?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
-    write_npy(&arguments.output, drawn.x.shape(), drawn.x.iter().copied())?;
+    write_npy(&arguments.output, &Values::Rows(drawn.x.view()))?;
     let summary = json!({
         "n": arguments.n,
         "d": fit.dim(),
@@ -211,7 +213,9 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     });
     render(global, &summary, || {
         let mut entries = vec![("samples", format!("{} × {}", arguments.n, fit.dim()))];
-        entries.extend(drawn.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))));
+        entries.extend(
+            drawn.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))),
+        );
         entries.extend([("seconds", format!("{seconds:.3}")), ("saved", output.clone())]);
         Ok(lines(&entries))
     })
@@ -242,7 +246,7 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
     let log = log.with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
-    write_npy(&arguments.output, &[log.len()], log.iter().copied())?;
+    write_npy(&arguments.output, &Values::Numbers(&log.to_vec()))?;
     let mean = log.mean().unwrap_or(f64::NAN);
     let summary = json!({ "n": log.len(), "mean": mean, "seconds": seconds, "output": output });
     render(global, &summary, || {
@@ -271,8 +275,9 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
     let start = Instant::now();
     let score = fit.score_at(arguments.at, x.view()).with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
-    write_npy(&arguments.output, score.shape(), score.iter().copied())?;
-    let summary = json!({ "n": x.nrows(), "d": x.ncols(), "at": arguments.at, "seconds": seconds, "output": output });
+    write_npy(&arguments.output, &Values::Rows(score.view()))?;
+    let summary =
+        json!({ "n": x.nrows(), "d": x.ncols(), "at": arguments.at, "seconds": seconds, "output": output });
     render(global, &summary, || {
         Ok(lines(&[
             ("scores", format!("{} × {} at time {}", x.nrows(), x.ncols(), arguments.at)),

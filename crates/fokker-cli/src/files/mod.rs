@@ -9,6 +9,8 @@ mod image;
 mod npy;
 mod npz;
 mod numbers;
+#[allow(dead_code)] // until the population commands read and write them
+mod snapshots;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,8 @@ mod whole;
 mod write;
 
 pub use self::image::{read_texture, side_by_side, write_png};
+#[allow(unused_imports)] // until the population commands read and write them
+pub use snapshots::{SnapshotOptions, TimedRows, read_snapshots, write_snapshots};
 pub use vector::read_vector;
 pub use whole::{MEMORY, named, read_all, read_rows};
 pub use write::{Values, check_output, write_bytes, write_npy, write_npz};

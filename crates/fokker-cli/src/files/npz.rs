@@ -18,13 +18,28 @@ pub fn is_zip(head: &[u8]) -> bool {
 
 /// Opens the array `x`, or the only one.
 pub fn open(path: &Path, source: &Source) -> Result<Stored> {
+    let mut archive = archive(path, source)?;
+    let (index, key) = choose(&arrays(&mut archive)?)?;
+    stored(archive, index, &key)
+}
+
+/// Opens the array of that name, if there is one.
+pub fn open_key(path: &Path, source: &Source, key: &str) -> Result<Option<Stored>> {
+    let mut archive = archive(path, source)?;
+    let found = arrays(&mut archive)?.into_iter().find(|(_, name)| name == key);
+    found.map(|(index, key)| stored(archive, index, &key)).transpose()
+}
+
+fn archive(path: &Path, source: &Source) -> Result<ZipArchive<BufReader<File>>> {
     if source.gzipped || source.length == Length::Unknown {
         bail!("is an .npz inside gzip or a pipe: give the .npz file itself");
     }
     let file = File::open(path).map_err(damaged)?;
-    let file_length = file.metadata().map_err(damaged)?.len();
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
-    let (index, key) = choose(&mut archive)?;
+    ZipArchive::new(BufReader::new(file)).map_err(unreadable)
+}
+
+/// The array of one entry.
+fn stored(mut archive: ZipArchive<BufReader<File>>, index: usize, key: &str) -> Result<Stored> {
     let entry = archive.by_index_raw(index).map_err(unreadable)?;
     let (method, packed, size) = (entry.compression(), entry.compressed_size(), entry.size());
     let (crc, start, encrypted) = (entry.crc32(), entry.data_start(), entry.encrypted());
@@ -32,11 +47,12 @@ pub fn open(path: &Path, source: &Source) -> Result<Stored> {
     if encrypted {
         bail!("the array '{key}' is encrypted, save it again with numpy.savez");
     }
+    let mut file = archive.into_inner().into_inner();
+    let file_length = file.metadata().map_err(damaged)?.len();
     let start = start.ok_or_else(|| anyhow!("the array '{key}' has no data, save it again"))?;
     if start.checked_add(packed).is_none_or(|end| end > file_length) {
         bail!("the array '{key}' reaches beyond the end of the file: it is truncated, copy or save it again");
     }
-    let mut file = archive.into_inner().into_inner();
     file.seek(SeekFrom::Start(start)).map_err(damaged)?;
     let raw = BufReader::with_capacity(1 << 16, file.take(packed));
     let reader: Box<dyn Read + Send> = match method {
@@ -54,8 +70,8 @@ pub fn open(path: &Path, source: &Source) -> Result<Stored> {
     npy::open(Box::new(checked), Length::Exactly(size)).map_err(|e| anyhow!("array '{key}' {e}"))
 }
 
-/// The entry to read and its name.
-fn choose(archive: &mut ZipArchive<BufReader<File>>) -> Result<(usize, String)> {
+/// Index and name of every array.
+fn arrays(archive: &mut ZipArchive<BufReader<File>>) -> Result<Vec<(usize, String)>> {
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(unreadable)?;
@@ -64,11 +80,16 @@ fn choose(archive: &mut ZipArchive<BufReader<File>>) -> Result<(usize, String)> 
             arrays.push((index, key.escape_debug().to_string()));
         }
     }
+    Ok(arrays)
+}
+
+/// The entry to read and its name.
+fn choose(arrays: &[(usize, String)]) -> Result<(usize, String)> {
     let x = arrays.iter().position(|(_, key)| key == "x");
     match (x, arrays.len()) {
-        (Some(at), _) => Ok(arrays.swap_remove(at)),
+        (Some(at), _) => Ok(arrays[at].clone()),
         (None, 0) => bail!("is a zip archive without arrays, save it with numpy.savez(file, x=...)"),
-        (None, 1) => Ok(arrays.swap_remove(0)),
+        (None, 1) => Ok(arrays[0].clone()),
         (None, count) => {
             let keys: Vec<_> = arrays.iter().take(20).map(|(_, key)| key.as_str()).collect();
             let more = if count > 20 { ", …" } else { "" };

@@ -15,16 +15,70 @@ const MAX_LINE: u64 = 16 << 20;
 
 /// What stands between fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Separator {
+pub enum Separator {
+    /// This character.
     Char(char),
+    /// Any number of blanks and tabs.
     Blanks,
+}
+
+/// Lines of a text file that are neither blank nor `#` comments.
+pub struct Lines {
+    reader: BufReader<Box<dyn Read + Send>>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Lines {
+    /// The lines of a source, none read yet.
+    pub fn new(source: Source) -> Result<Self> {
+        if source.head.starts_with(&[0xff, 0xfe]) || source.head.starts_with(&[0xfe, 0xff]) {
+            bail!("is text in UTF-16, save it as UTF-8");
+        }
+        Ok(Lines { reader: BufReader::with_capacity(1 << 16, source.reader), line: Vec::new(), number: 0 })
+    }
+
+    /// Moves to the next line, or says false at the end.
+    pub fn advance(&mut self) -> Result<bool> {
+        loop {
+            self.line.clear();
+            let mut limited = (&mut self.reader).take(MAX_LINE);
+            let read = limited.read_until(b'\n', &mut self.line).map_err(damaged)?;
+            self.number += 1;
+            if read == 0 {
+                return Ok(false);
+            }
+            if read as u64 == MAX_LINE {
+                bail!(
+                    "line {} is longer than {MAX_LINE} bytes, expected one row of numbers per line",
+                    self.number
+                );
+            }
+            if self.number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
+                self.line.drain(..3);
+            }
+            let line = self.line.trim_ascii();
+            if !line.is_empty() && line[0] != b'#' {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The current line.
+    pub fn text(&self) -> Result<&str> {
+        std::str::from_utf8(self.line.trim_ascii_end())
+            .map_err(|_| anyhow!("line {} is not UTF-8 text, save the file as UTF-8", self.number))
+    }
+
+    /// Number of the current line, as an editor counts.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// Rows of numbers, line by line.
 pub struct TextRows {
-    reader: BufReader<Box<dyn Read + Send>>,
-    line: Vec<u8>,
-    number: u64,
+    lines: Lines,
     separator: Separator,
     names: Option<Vec<String>>,
     dim: usize,
@@ -35,30 +89,26 @@ pub struct TextRows {
 impl TextRows {
     /// Finds the separator, the header if there is one, and the number of columns.
     pub fn new(source: Source) -> Result<Self> {
-        if source.head.starts_with(&[0xff, 0xfe]) || source.head.starts_with(&[0xfe, 0xff]) {
-            bail!("is text in UTF-16, save it as UTF-8");
-        }
+        let extension = source.extension.clone();
         let mut rows = TextRows {
-            reader: BufReader::with_capacity(1 << 16, source.reader),
-            line: Vec::new(),
-            number: 0,
+            lines: Lines::new(source)?,
             separator: Separator::Blanks,
             names: None,
             dim: 0,
             first: None,
         };
         let empty = || anyhow!("has no rows of numbers, give at least one");
-        if !rows.read_line()? {
+        if !rows.lines.advance()? {
             return Err(empty());
         }
-        rows.separator = separator(rows.text()?, &source.extension);
+        rows.separator = separator(rows.lines.text()?, &extension);
         let (dim, names) = rows.describe_first()?;
         if dim as u64 > MAX_COLUMNS {
             bail!("has {dim} columns, at most {MAX_COLUMNS} are supported: keep fewer columns");
         }
         rows.dim = dim;
         rows.names = names;
-        if rows.names.is_some() && !rows.read_line()? {
+        if rows.names.is_some() && !rows.lines.advance()? {
             return Err(empty());
         }
         let mut first = vec![0.0; rows.dim];
@@ -97,48 +147,17 @@ impl TextRows {
             *values = first;
             return Ok(true);
         }
-        Ok(self.read_line()? && {
+        Ok(self.lines.advance()? && {
             self.parse_into(values)?;
             true
         })
-    }
-
-    /// Moves to the next line that is neither blank nor a `#` comment.
-    fn read_line(&mut self) -> Result<bool> {
-        loop {
-            self.line.clear();
-            let mut limited = (&mut self.reader).take(MAX_LINE);
-            let read = limited.read_until(b'\n', &mut self.line).map_err(damaged)?;
-            self.number += 1;
-            if read == 0 {
-                return Ok(false);
-            }
-            if read as u64 == MAX_LINE {
-                bail!(
-                    "line {} is longer than {MAX_LINE} bytes, expected one row of numbers per line",
-                    self.number
-                );
-            }
-            if self.number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
-                self.line.drain(..3);
-            }
-            let line = self.line.trim_ascii();
-            if !line.is_empty() && line[0] != b'#' {
-                return Ok(true);
-            }
-        }
-    }
-
-    fn text(&self) -> Result<&str> {
-        std::str::from_utf8(self.line.trim_ascii_end())
-            .map_err(|_| anyhow!("line {} is not UTF-8 text, save the file as UTF-8", self.number))
     }
 
     /// Number of fields of the current line, and their names when none of them is a number.
     fn describe_first(&self) -> Result<(usize, Option<Vec<String>>)> {
         let mut names = Vec::new();
         let (mut count, mut numbers, mut filled) = (0, 0, 0);
-        each_field(self.text()?, self.separator, |field| {
+        each_field(self.lines.text()?, self.separator, |field| {
             count += 1;
             numbers += usize::from(field.parse::<f64>().is_ok());
             filled += usize::from(!field.is_empty());
@@ -148,46 +167,48 @@ impl TextRows {
             }
             Ok(())
         })
-        .map_err(|e| anyhow!("line {}{e}", self.number))?;
+        .map_err(|e| anyhow!("line {}{e}", self.lines.number()))?;
         Ok((count, (numbers == 0 && filled > 0).then_some(names)))
     }
 
     fn parse_into(&self, values: &mut [f64]) -> Result<()> {
         let mut found = 0;
-        each_field(self.text()?, self.separator, |field| {
+        each_field(self.lines.text()?, self.separator, |field| {
             if let Some(value) = values.get_mut(found) {
-                *value = self.parse(field, found)?;
+                let names = self.names.as_ref().and_then(|names| names.get(found));
+                *value = number(field, found, names.map(String::as_str))?;
             }
             found += 1;
             Ok(())
         })
-        .map_err(|e| anyhow!("line {}{e}", self.number))?;
+        .map_err(|e| anyhow!("line {}{e}", self.lines.number()))?;
         if found != self.dim {
             bail!(
                 "line {} has another number of fields than the first row: expected {}, found {found}",
-                self.number,
+                self.lines.number(),
                 self.dim
             );
         }
         Ok(())
     }
+}
 
-    fn parse(&self, field: &str, column: usize) -> Result<f64> {
-        let place = match self.names.as_ref().and_then(|names| names.get(column)) {
-            Some(name) => format!(", column {} ({name})", column + 1),
-            None => format!(", column {}", column + 1),
-        };
-        match field.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            Ok(value) => bail!("{place} is {value}: remove such rows or fill them in"),
-            Err(_) if field.is_empty() => bail!("{place} is empty: remove such rows or fill them in"),
-            Err(_) => bail!("{place} is {}, not a number: keep only columns of numbers", shown(field)),
-        }
+/// The number of a field, or where it is and what is wrong with it.
+pub fn number(field: &str, column: usize, name: Option<&str>) -> Result<f64> {
+    let place = match name {
+        Some(name) => format!(", column {} ({name})", column + 1),
+        None => format!(", column {}", column + 1),
+    };
+    match field.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(value) => bail!("{place} is {value}: remove such rows or fill them in"),
+        Err(_) if field.is_empty() => bail!("{place} is empty: remove such rows or fill them in"),
+        Err(_) => bail!("{place} is {}, not a number: keep only columns of numbers", shown(field)),
     }
 }
 
 /// A field in quotes, short and on one line.
-fn shown(field: &str) -> String {
+pub fn shown(field: &str) -> String {
     let mut text: String = field.chars().take(40).collect();
     if text.len() < field.len() {
         text.push('…');
@@ -195,7 +216,7 @@ fn shown(field: &str) -> String {
     format!("{text:?}")
 }
 
-fn separator(line: &str, extension: &str) -> Separator {
+pub fn separator(line: &str, extension: &str) -> Separator {
     let has = |c| line.contains(c);
     match extension {
         "tsv" => Separator::Char('\t'),
@@ -208,7 +229,7 @@ fn separator(line: &str, extension: &str) -> Separator {
 }
 
 /// Calls `visit` with every field, trimmed and without its quotes.
-fn each_field<'a>(
+pub fn each_field<'a>(
     line: &'a str,
     separator: Separator,
     mut visit: impl FnMut(&'a str) -> Result<()>,

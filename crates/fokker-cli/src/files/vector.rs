@@ -41,7 +41,8 @@ pub fn read_vector(path: &Path) -> Result<Array1<f64>> {
     read().map_err(|e| at(path, e))
 }
 
-fn stored(mut array: Stored) -> Result<Vec<f64>> {
+/// The numbers of an array with one long axis.
+pub fn stored(mut array: Stored) -> Result<Vec<f64>> {
     let count = array.count()?;
     let long_axes = array.shape.iter().filter(|&&extent| extent != 1).count();
     if array.shape.is_empty() || long_axes > 1 {

@@ -1,18 +1,21 @@
-//! Writing files, whole or not at all.
+//! Writing .npz, .npy and .csv files, whole or not at all.
 
 use anyhow::{Context, Result, bail};
-use std::io::{self, Seek, Write};
+use ndarray::ArrayView2;
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// One array of an .npz, `[len]`.
+/// One array of an .npz.
 pub enum Values<'a> {
-    /// Written as int64.
+    /// `[len]`, written as int64.
     Indices(&'a [usize]),
-    /// Written as float64.
+    /// `[len]`, written as float64.
     Numbers(&'a [f64]),
+    /// `[n, d]`, written as float64.
+    Rows(ArrayView2<'a, f64>),
 }
 
 /// Whether a file can be written there, asked before the work whose result it is to hold.
@@ -33,39 +36,50 @@ pub fn check_output(path: &Path) -> Result<()> {
     temporary(path).map(|_| ()).with_context(|| name.to_string())
 }
 
-/// Writes a compressed .npz: to a temporary file beside it, which then takes its place, so that
-/// a reader sees the old file or the new one, and an error leaves the old one.
+/// Writes a compressed .npz, see [`whole`].
 pub fn write_npz(path: &Path, arrays: &[(&str, Values)]) -> Result<()> {
-    write(path, |file| archive(file, arrays))
+    whole(path, |file| archive(file, arrays))
 }
 
-/// Writes bytes, in the same way.
-pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, |file| file.write_all(bytes))
-}
-
-/// Writes a .npy of float64 of the given shape, in the same way.
-pub fn write_npy(path: &Path, shape: &[usize], values: impl Iterator<Item = f64>) -> Result<()> {
-    write(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        let extents: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
-        out.write_all(&header("<f8", extents.join(" ").as_str()))?;
-        for value in values {
-            out.write_all(&value.to_le_bytes())?;
-        }
-        out.flush()
+/// Writes one array as a .npy, see [`whole`].
+pub fn write_npy(path: &Path, values: &Values) -> Result<()> {
+    whole(path, |file| {
+        let mut file = BufWriter::new(file);
+        file.write_all(&values.header())?;
+        values.write(&mut file)?;
+        file.flush()
     })
 }
 
-fn write(path: &Path, fill: impl FnOnce(&mut NamedTempFile) -> io::Result<()>) -> Result<()> {
-    let write = || -> io::Result<()> {
+/// Writes bytes, see [`whole`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    whole(path, |file| file.write_all(bytes))
+}
+
+/// Writes named columns as text, every number with the fewest digits that give it back.
+pub fn write_csv(path: &Path, names: &[String], rows: &mut dyn Iterator<Item = Vec<f64>>) -> Result<()> {
+    whole(path, |file| {
+        let mut file = BufWriter::new(file);
+        writeln!(file, "{}", names.join(","))?;
+        for row in rows {
+            let fields: Vec<String> = row.iter().map(f64::to_string).collect();
+            writeln!(file, "{}", fields.join(","))?;
+        }
+        file.flush()
+    })
+}
+
+/// Writes to a temporary file beside the path, which then takes its place, so that a reader sees
+/// the old file or the new one, and an error leaves the old one.
+fn whole(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>) -> Result<()> {
+    let all = || -> io::Result<()> {
         let mut file = temporary(path)?;
-        fill(&mut file)?;
+        write(&mut file)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
+    all().with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 fn folder(path: &Path) -> PathBuf {
@@ -89,34 +103,54 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
 fn archive(file: impl Write + Seek, arrays: &[(&str, Values)]) -> io::Result<()> {
     let mut zip = ZipWriter::new(file);
     for (key, values) in arrays {
-        let (descr, len) = match values {
-            Values::Indices(indices) => ("<i8", indices.len()),
-            Values::Numbers(numbers) => ("<f8", numbers.len()),
-        };
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
-            .large_file(len as u64 * 8 >= u64::from(u32::MAX) / 2);
+            .large_file(values.len() as u64 * 8 >= u64::from(u32::MAX) / 2);
         zip.start_file(format!("{key}.npy"), options)?;
-        let mut bytes = header(descr, &format!("{len},"));
-        match values {
-            Values::Indices(indices) => bytes.extend(indices.iter().flat_map(|&i| (i as i64).to_le_bytes())),
-            Values::Numbers(numbers) => bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes())),
-        }
-        zip.write_all(&bytes)?;
+        let mut entry = BufWriter::new(&mut zip);
+        entry.write_all(&values.header())?;
+        values.write(&mut entry)?;
+        entry.flush()?;
     }
     zip.finish()?;
     Ok(())
 }
 
-/// Magic, version 1.0, length and dictionary, padded so that the numbers start at a multiple of 64.
-fn header(descr: &str, extents: &str) -> Vec<u8> {
-    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({extents}), }}");
-    while (10 + text.len() + 1) % 64 != 0 {
-        text.push(' ');
+impl Values<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Values::Indices(indices) => indices.len(),
+            Values::Numbers(numbers) => numbers.len(),
+            Values::Rows(rows) => rows.len(),
+        }
     }
-    text.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((text.len() as u16).to_le_bytes());
-    bytes.extend(text.as_bytes());
-    bytes
+
+    /// Magic, version 1.0, length and dictionary, padded so that the numbers start at a multiple
+    /// of 64.
+    fn header(&self) -> Vec<u8> {
+        let (descr, shape) = match self {
+            Values::Indices(indices) => ("<i8", format!("({},)", indices.len())),
+            Values::Numbers(numbers) => ("<f8", format!("({},)", numbers.len())),
+            Values::Rows(rows) => ("<f8", format!("({}, {})", rows.nrows(), rows.ncols())),
+        };
+        let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        while (10 + text.len() + 1) % 64 != 0 {
+            text.push(' ');
+        }
+        text.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        bytes
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Values::Indices(indices) => {
+                indices.iter().try_for_each(|&i| out.write_all(&(i as i64).to_le_bytes()))
+            }
+            Values::Numbers(numbers) => numbers.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+            Values::Rows(rows) => rows.iter().try_for_each(|x| out.write_all(&x.to_le_bytes())),
+        }
+    }
 }

@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 /// Waves `cos(ω_k·x + p_k)`.
 ///
 /// With ω ~ N(0, I/b²) and uniform phases their span approaches the functions of a Gaussian
-/// kernel of bandwidth b in any dimension [Rahimi and Recht 2007]. Cost O(n K d).
+/// kernel of bandwidth b in any dimension \[rahimi2007\]. Cost O(n K d).
 ///
 /// ```
 /// use fokker::basis::{Basis, Fourier};

@@ -38,6 +38,18 @@ pub struct Chosen {
     pub compared: usize,
 }
 
+impl Chosen {
+    /// The options with everything settled as it was chosen.
+    pub fn settle<'a>(&self, options: &FitOptions<'a>) -> FitOptions<'a> {
+        FitOptions {
+            potential: self.potential.clone().map_or(Potential::None, Potential::Features),
+            scheme: Some(self.scheme),
+            ridge: self.ridge,
+            ..options.clone()
+        }
+    }
+}
+
 /// Particles of a snapshot for fitting and for judging, `(kept, held out)`, each ascending.
 ///
 /// Which rows depends on the size of the cloud and the seed alone: where snapshots show the same

@@ -48,7 +48,7 @@ pub struct Fit {
 /// a density that fails, an interruption.
 ///
 /// # Source
-/// [terpin2024, eq. 9 and 10]; JKO step [jordan1998].
+/// \[terpin2024\]; the JKO step \[jordan1998\].
 ///
 /// ```
 /// use fokker::population::*;

@@ -164,7 +164,7 @@ impl WeakSums {
         let target = &self.values / self.weight - &next.values / next.weight;
         let noise = self.noise() + next.noise();
         let scale = noise.diag().mapv(|v| if v > 0.0 { v.sqrt().recip() } else { 0.0 });
-        let eigen = eigh((&noise * &scale * &scale.view().insert_axis(Axis(1))).view())?;
+        let eigen = eigh((&noise * &scale * scale.view().insert_axis(Axis(1))).view())?;
         let largest = eigen.values.last().copied().unwrap_or(0.0);
         let kept: Vec<usize> = (0..scale.len()).filter(|&i| eigen.values[i] > CUT * largest).collect();
         let whiten =

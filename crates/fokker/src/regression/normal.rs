@@ -193,7 +193,7 @@ impl NormalEquations {
         let mut scaled = self.gram.clone();
         scaled.diag_mut().mapv_inplace(|a| a + ridge);
         let scale = scaled.diag().mapv(|a| if a > 0.0 { a.sqrt().recip() } else { 0.0 });
-        scaled = &scaled * &scale * &scale.view().insert_axis(Axis(1));
+        scaled = &scaled * &scale * scale.view().insert_axis(Axis(1));
         // A function that vanishes on all data gets no coefficient.
         scaled.diag_mut().iter_mut().filter(|a| **a == 0.0).for_each(|a| *a = 1.0);
         let cholesky = Cholesky::new(scaled.view()).map_err(|error| Error::Numerical {

@@ -43,7 +43,7 @@ pub struct RidgePath {
 impl RidgePath {
     pub(super) fn new(equations: &NormalEquations) -> Result<Self> {
         let scale = equations.gram.diag().mapv(|a| if a > 0.0 { a.sqrt().recip() } else { 0.0 });
-        let scaled = &equations.gram * &scale * &scale.view().insert_axis(Axis(1));
+        let scaled = &equations.gram * &scale * scale.view().insert_axis(Axis(1));
         let eigen = eigh(scaled.view())?;
         let rotated = eigen.vectors.t().dot(&(&equations.rhs * &scale));
         Ok(RidgePath {

@@ -36,7 +36,10 @@ impl<'a> ReverseProcess<'a> {
         }
         Err(Error::Undefined {
             what: "a step",
-            reason: format!("{scheme} needs the signal and noise scales of an Ornstein-Uhlenbeck process, {} has none", self.reference.name()),
+            reason: format!(
+                "{scheme} needs the signal and noise scales of an Ornstein-Uhlenbeck process, {} has none",
+                self.reference.name()
+            ),
             remedy: "use em, relative-ei, relative-heun, euler, heun or rk4",
         })
     }

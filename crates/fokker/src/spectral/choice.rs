@@ -78,7 +78,8 @@ pub(super) fn choose_ridge(criterion: &Criterion) -> Result<(f64, Vec<Tried>)> {
         Some(best) => Ok((best.ridge, tried)),
         None => Err(Error::Numerical {
             what: "the choice of the ridge",
-            reason: "no ridge up to 0.1 gives a finite fit; lower the degree or use the cosine reference".into(),
+            reason: "no ridge up to 0.1 gives a finite fit; lower the degree or use the cosine reference"
+                .into(),
         }),
     }
 }
@@ -169,10 +170,7 @@ fn deviations(design: &Design, scaled: &[f64], time: f64, rows: usize) -> Array2
 ///
 /// # Errors
 /// No candidate, no rows held out, what any fit reports.
-pub fn choose(
-    blocks: &mut dyn Blocks,
-    candidates: &[FitOptions],
-) -> Result<(usize, Vec<SpectralFit>)> {
+pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<(usize, Vec<SpectralFit>)> {
     let Some(first) = candidates.first() else { return Err(Error::Empty { name: "candidates" }) };
     if first.rows.hold_out == 0.0 {
         let requirement = "positive: candidates are compared on the rows held out".into();

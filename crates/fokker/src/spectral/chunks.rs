@@ -113,9 +113,8 @@ impl<T: Sum> Tree<T> {
     /// Joins segments i and i + 1 when they are two halves of one.
     fn join(&mut self, i: usize) -> bool {
         let (a, b) = (&self.segments[i], &self.segments[i + 1]);
-        let halves = a.level == b.level
-            && a.start % (2 << a.level) == 0
-            && b.start == a.start + (1 << a.level);
+        let halves =
+            a.level == b.level && a.start % (2 << a.level) == 0 && b.start == a.start + (1 << a.level);
         if halves {
             let b = self.segments.remove(i + 1);
             self.segments[i].value.add(&b.value);

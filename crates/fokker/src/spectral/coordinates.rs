@@ -113,13 +113,8 @@ impl Frame {
         };
         let sample = summary.sample(false);
         let mut warnings = Vec::new();
-        let mut frame = Frame {
-            kind,
-            columns: Vec::new(),
-            free: Vec::new(),
-            lower: Vec::new(),
-            upper: Vec::new(),
-        };
+        let mut frame =
+            Frame { kind, columns: Vec::new(), free: Vec::new(), lower: Vec::new(), upper: Vec::new() };
         for j in 0..summary.dim() {
             let column = match frame.dependent(j, &total, &sample) {
                 Some(column) => column,
@@ -129,9 +124,8 @@ impl Frame {
                 Column::Constant(value) => {
                     warnings.push(format!("column {j} is always {value}: it is left out and put back"))
                 }
-                Column::Copy { of, .. } => warnings.push(format!(
-                    "column {j} is column {of} on another scale: it is left out and put back"
-                )),
+                Column::Copy { of, .. } => warnings
+                    .push(format!("column {j} is column {of} on another scale: it is left out and put back")),
                 Column::Free(_) => frame.free.push(j),
             }
             frame.columns.push(column);
@@ -312,9 +306,8 @@ impl Frame {
 
     /// Whether a frame from a file is one.
     pub fn is_valid(&self) -> bool {
-        let free: Vec<usize> = (0..self.columns.len())
-            .filter(|&j| matches!(self.columns[j], Column::Free(_)))
-            .collect();
+        let free: Vec<usize> =
+            (0..self.columns.len()).filter(|&j| matches!(self.columns[j], Column::Free(_))).collect();
         let column = |(j, column): (usize, &Column)| match column {
             Column::Free(map) => map.is_valid(),
             Column::Constant(value) => value.is_finite(),

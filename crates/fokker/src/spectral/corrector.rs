@@ -51,11 +51,7 @@ impl Corrector {
         }
         if self.steps > 1 << 24 {
             let requirement = "at most 16777216".into();
-            return Err(Error::Argument {
-                name: "corrector steps",
-                requirement,
-                found: self.steps as f64,
-            });
+            return Err(Error::Argument { name: "corrector steps", requirement, found: self.steps as f64 });
         }
         Ok(())
     }
@@ -84,7 +80,11 @@ impl Corrector {
             y.slice_axis_mut(Axis(0), rows).assign(&particles.slice_axis(Axis(0), (from..to).into()));
             let mut chain = Chain::new(self, score, &frozen, y);
             for k in 0..self.steps {
-                chain.advance(Noise { seed: addresses.seed }, addresses.noise + k as u32, (first_block + b) as u32);
+                chain.advance(
+                    Noise { seed: addresses.seed },
+                    addresses.noise + k as u32,
+                    (first_block + b) as u32,
+                );
             }
             let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
             if addresses.monitor.progress("corrector", finished, blocks).is_break() {
@@ -186,9 +186,8 @@ impl<'a> Chain<'a> {
         let reference = self.score.reference();
         // −|to − mean|²/(2v), the mean from a particle and its force.
         let log_move = |to: ArrayView1<f64>, from: ArrayView1<f64>, force: ArrayView1<f64>| {
-            let square = |sum: f64, (to, (y, f)): (&f64, (&f64, &f64))| {
-                sum + (to - decay * y - gain * f).powi(2)
-            };
+            let square =
+                |sum: f64, (to, (y, f)): (&f64, (&f64, &f64))| sum + (to - decay * y - gain * f).powi(2);
             -0.5 / variance * to.iter().zip(from.iter().zip(&force)).fold(0.0, square)
         };
         let log_pi = |y: ArrayView1<f64>| y.iter().map(|&y| reference.log_density(y)).sum::<f64>();

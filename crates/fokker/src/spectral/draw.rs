@@ -66,7 +66,8 @@ impl SpectralFit {
         corrector.validate()?;
         let (begin, end) = self.score.times();
         if !(stop > 0.0 && stop < end) {
-            let requirement = format!("positive and below the last time of the fit, {end} (its first is {begin})");
+            let requirement =
+                format!("positive and below the last time of the fit, {end} (its first is {begin})");
             return Err(Error::Argument { name: "stop", requirement, found: stop });
         }
         if !(1..=1_000_000).contains(&steps) {
@@ -76,11 +77,8 @@ impl SpectralFit {
         let schedule = Linear::constant(1.0, end)?;
         let times: Vec<f64> = log_spaced(stop, end, steps + 1).into_iter().rev().collect();
         let grid = Grid::from_times(times, &schedule)?;
-        let process = ReverseProcess {
-            schedule: &schedule,
-            score: &self.score,
-            reference: self.score.reference(),
-        };
+        let process =
+            ReverseProcess { schedule: &schedule, score: &self.score, reference: self.score.reference() };
         let start = SampleOptions { particles, first, start: Start::Normal, seed, monitor };
         let mut y = sample(&process, scheme, &grid, &start)?;
         let addresses = Addresses { first, seed, noise: grid.steps() as u32 + 1, monitor };

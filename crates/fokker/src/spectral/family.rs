@@ -110,10 +110,8 @@ mod tests {
             for y in [0.4, 1.3, 2.7] {
                 let (mut values, mut first, mut second) =
                     (vec![0.0; degree], vec![0.0; degree], vec![0.0; degree]);
-                family.derivatives(
-                    &[y],
-                    Lanes { values: &mut values, first: &mut first, second: &mut second },
-                );
+                family
+                    .derivatives(&[y], Lanes { values: &mut values, first: &mut first, second: &mut second });
                 let (up, down) = (at(family, y + 1e-5, degree), at(family, y - 1e-5, degree));
                 let drift = if family == Family::Hermite { -y } else { 0.0 };
                 for k in 1..=degree {

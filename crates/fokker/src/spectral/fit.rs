@@ -134,16 +134,14 @@ impl SpectralFit {
         let path = Path::new(times.clone(), values, design.terms.eigenvalues.clone());
         let family = design.frame.kind.family();
         let bounds = (design.frame.lower.clone(), design.frame.upper.clone());
-        let score =
-            EigenScore::new(family, design.frame.dim(), design.functions.clone(), path, bounds);
+        let score = EigenScore::new(family, design.frame.dim(), design.functions.clone(), path, bounds);
         let mut report = Report::new(&criterion, ridge, choice, solved.into_iter().map(|s| s.1).collect());
         report.rows = moments.count();
         if n <= DIRECT {
             report.rank = Some(rank(&System::new(&design.terms, &used.values, times[0]))?);
         }
         report.judge(&design.warnings, &used);
-        let mut fit =
-            SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report };
+        let mut fit = SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report };
         if options.compare > 0 && held_out.is_some() {
             let comparison = compare(&fit, design, options.compare, options.monitor)?;
             fit.report.set_comparison(comparison);
@@ -276,20 +274,15 @@ impl SpectralFit {
 }
 
 /// Scaled coefficients and what they are worth, at every time.
-fn solve_all(
-    criterion: &Criterion,
-    ridge: f64,
-    monitor: &dyn Monitor,
-) -> Result<Vec<(Vec<f64>, Solve)>> {
+fn solve_all(criterion: &Criterion, ridge: f64, monitor: &dyn Monitor) -> Result<Vec<(Vec<f64>, Solve)>> {
     let Criterion { design, used, held_out, times } = *criterion;
     let total = times.len();
     let done = std::sync::atomic::AtomicUsize::new(0);
     let solve = |&time: &f64| {
         let system = System::new(&design.terms, &used.values, time);
         let (scaled, mut solve) = system.solve(ridge, time)?;
-        solve.held_out = held_out.map(|held: &Means| {
-            System::new(&design.terms, &held.values, time).objective(&scaled)
-        });
+        solve.held_out =
+            held_out.map(|held: &Means| System::new(&design.terms, &held.values, time).objective(&scaled));
         solve.statistical = statistical_error(criterion, &system, &scaled, ridge, time)?;
         let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
         if monitor.progress("solving", finished, total).is_break() {

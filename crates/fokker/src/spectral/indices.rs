@@ -132,9 +132,8 @@ impl Shape {
         }
         if self.gaussian_pairs {
             let pairs = Pairs::All.edges(dim)?;
-            let missing = pairs.into_iter().filter(|pair| {
-                !self.allows(&[1, 1]) || edges.binary_search(pair).is_err()
-            });
+            let missing =
+                pairs.into_iter().filter(|pair| !self.allows(&[1, 1]) || edges.binary_search(pair).is_err());
             functions.extend(missing.map(|(i, j)| vec![(i, 1), (j, 1)]));
         }
         for (row, triple) in self.triples.iter().enumerate() {

@@ -34,7 +34,8 @@ impl Design {
         let (frame, mut warnings) = Frame::new(summary, kind)?;
         let (shape, dropped) = on_free(shape, &frame)?;
         if dropped > 0 {
-            warnings.push(format!("{dropped} pairs or triples have a column that is left out, they are ignored"));
+            warnings
+                .push(format!("{dropped} pairs or triples have a column that is left out, they are ignored"));
         }
         let functions = shape.functions(frame.dim())?;
         let family = kind.family();
@@ -43,7 +44,9 @@ impl Design {
         if plan.len() > LIMIT {
             return Err(Error::Argument {
                 name: "number of moments",
-                requirement: format!("at most {LIMIT}: take fewer pairs (chain, lattice, a list) or a lower degree"),
+                requirement: format!(
+                    "at most {LIMIT}: take fewer pairs (chain, lattice, a list) or a lower degree"
+                ),
                 found: plan.len() as f64,
             });
         }
@@ -70,13 +73,9 @@ fn on_free(shape: &Shape, frame: &Frame) -> Result<(Shape, usize)> {
     }
     let place = |column: usize| frame.free.binary_search(&column).ok();
     let edges = shape.pairs.edges(dim)?;
-    let kept: Vec<(usize, usize)> =
-        edges.iter().filter_map(|&(i, j)| Some((place(i)?, place(j)?))).collect();
-    let triples: Vec<[usize; 3]> = shape
-        .triples
-        .iter()
-        .filter_map(|&[i, j, l]| Some([place(i)?, place(j)?, place(l)?]))
-        .collect();
+    let kept: Vec<(usize, usize)> = edges.iter().filter_map(|&(i, j)| Some((place(i)?, place(j)?))).collect();
+    let triples: Vec<[usize; 3]> =
+        shape.triples.iter().filter_map(|&[i, j, l]| Some([place(i)?, place(j)?, place(l)?])).collect();
     let dropped = match shape.pairs {
         super::Pairs::List(_) => edges.len() - kept.len() + shape.triples.len() - triples.len(),
         _ => shape.triples.len() - triples.len(),

@@ -129,12 +129,7 @@ impl Plan {
         }
     }
 
-    fn find(
-        &self,
-        products: &[Product],
-        row: impl Fn(&Product) -> Option<usize>,
-        (b, a): (u32, u32),
-    ) -> u32 {
+    fn find(&self, products: &[Product], row: impl Fn(&Product) -> Option<usize>, (b, a): (u32, u32)) -> u32 {
         let product = products.iter().find(|p| p.left[0].0 <= b && b <= p.left[p.left.len() - 1].0);
         let product = product.expect("every pair has a panel");
         let (left, right) = (row(product).unwrap_or(0), product.right.binary_search(&a).unwrap_or(0));
@@ -152,7 +147,8 @@ impl Plan {
     }
 
     pub fn work(&self) -> Work {
-        let of = |products: &[Product], size: fn(&Product) -> usize| products.iter().map(size).max().unwrap_or(0);
+        let of =
+            |products: &[Product], size: fn(&Product) -> usize| products.iter().map(size).max().unwrap_or(0);
         let all = |size: fn(&Product) -> usize| of(&self.panels, size).max(of(&self.triples, size));
         Work {
             lanes: vec![0.0; self.dim * BLOCK],

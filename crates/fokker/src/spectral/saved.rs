@@ -61,8 +61,7 @@ impl SpectralFit {
         let functions = shape.functions(frame.dim())?;
         let values = saved.matrix("coefficients", (times.len(), functions.len()))?;
         let family: Family = frame.kind.family();
-        let eigenvalues =
-            functions.iter().map(|f| super::indices::eigenvalue(family, f) as f64).collect();
+        let eigenvalues = functions.iter().map(|f| super::indices::eigenvalue(family, f) as f64).collect();
         let path = Path::new(times, values, eigenvalues);
         let bounds = (frame.lower.clone(), frame.upper.clone());
         let score = EigenScore::new(family, frame.dim(), functions, path, bounds);

@@ -50,7 +50,10 @@ pub struct EigenScore {
 enum Layout {
     Dense,
     /// Row pointers, columns, and the function whose coefficient each entry is.
-    Sparse { pointers: Vec<usize>, entries: Vec<(u32, u32)> },
+    Sparse {
+        pointers: Vec<usize>,
+        entries: Vec<(u32, u32)>,
+    },
 }
 
 /// The coefficients of one time, laid out for evaluation.
@@ -349,7 +352,8 @@ impl EigenScore {
     /// `out_i = Σ_a f_ia H_ia`.
     fn reduce(&self, f: &[f64], h: &[f64], out: &mut [f64]) {
         let width = self.degree * LANES;
-        for (out, (f, h)) in out.chunks_exact_mut(LANES).zip(f.chunks_exact(width).zip(h.chunks_exact(width))) {
+        for (out, (f, h)) in out.chunks_exact_mut(LANES).zip(f.chunks_exact(width).zip(h.chunks_exact(width)))
+        {
             out.fill(0.0);
             for (f, h) in f.chunks_exact(LANES).zip(h.chunks_exact(LANES)) {
                 for ((out, f), h) in out.iter_mut().zip(f).zip(h) {

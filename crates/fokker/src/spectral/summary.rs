@@ -193,7 +193,8 @@ impl Summary {
         let chosen = || self.kept.iter().filter(|kept| is_held_out(kept.index, self.hold_out) == held_out);
         let values: Vec<f64> = chosen().flat_map(|kept| kept.row.iter().copied()).collect();
         Sample {
-            x: Array2::from_shape_vec((values.len() / self.dim, self.dim), values).expect("rows of d numbers"),
+            x: Array2::from_shape_vec((values.len() / self.dim, self.dim), values)
+                .expect("rows of d numbers"),
             // Rows that were chosen by their weight count alike.
             weights: chosen().map(|kept| if everything { kept.weight } else { 1.0 }).collect(),
         }

@@ -99,7 +99,8 @@ impl Terms {
             }
             out.rows.push(out.columns.len());
         }
-        let level = |key: &Key| factors(key).map(|(_, degree)| family.eigenvalue(degree)).sum::<usize>() as u32;
+        let level =
+            |key: &Key| factors(key).map(|(_, degree)| family.eigenvalue(degree)).sum::<usize>() as u32;
         out.moment_eigenvalues = demand.keys.iter().map(level).collect();
         (out, demand)
     }

@@ -4,7 +4,7 @@ use super::coupling::Coupling;
 use super::exact::{Solved, check_clouds};
 use super::frame::Frame;
 use super::ground::Cost;
-use super::solve::{GAP, solve};
+use super::solve::solve;
 use crate::{Error, Monitor, Result};
 use ndarray::ArrayView2;
 use rand::SeedableRng;
@@ -91,7 +91,7 @@ pub fn exact_in_batches(
     let mut dual_target = vec![0.0; n];
     for (rows, columns) in sources.chunks(options.batch).zip(targets.chunks(options.batch)) {
         let ones = vec![1; rows.len()];
-        let solution = solve(&frame.ground.subset(rows, columns), &ones, &ones, GAP, options.monitor)?;
+        let solution = solve(&frame.ground.subset(rows, columns), &ones, &ones, options.monitor)?;
         flow.extend(solution.flow.iter().map(|&(i, j, _)| (rows[i], columns[j], 1.0 / n as f64)));
         for (&j, value) in columns.iter().zip(solution.dual_target) {
             dual_target[j] = value;

@@ -20,7 +20,7 @@ use ndarray::ArrayView2;
 /// Different numbers of rows, a non-finite entry, no convergence of the singular values.
 ///
 /// # Source
-/// [peyre2019, remark 2.31]; the Procrustes form [bhatia2019, eq. 14].
+/// [peyre2019, remark 2.31]; the Procrustes form \[bhatia2019\].
 ///
 /// ```
 /// use fokker::transport::bures;

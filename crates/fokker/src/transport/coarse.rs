@@ -6,6 +6,7 @@
 
 use super::ground::row;
 use ndarray::Array2;
+use std::ops::Range;
 
 /// Points merged by cell.
 pub(crate) struct Coarse {
@@ -17,30 +18,12 @@ pub(crate) struct Coarse {
     pub(crate) members: Vec<Vec<usize>>,
 }
 
-/// Splits at the median of the widest coordinate until a cell has at most `leaf` points, O(n log n d).
+/// Merges neighbours into cells of at most `leaf` points. The points are in the [`order`] of cells
+/// of at most that size, so a cell is a run.
 pub(crate) fn coarsen(points: &Array2<f64>, mass: &[u64], leaf: usize) -> Coarse {
-    let (n, d) = points.dim();
-    let mut order: Vec<usize> = (0..n).collect();
-    let mut ranges = Vec::new();
-    ranges.push(0..n);
-    let mut members = Vec::new();
-    while let Some(range) = ranges.pop() {
-        if range.len() <= leaf {
-            let mut cell = order[range].to_vec();
-            cell.sort_unstable();
-            members.push(cell);
-            continue;
-        }
-        let axis = widest(points, &order[range.clone()]);
-        let middle = range.start + range.len() / 2;
-        order[range.clone()].select_nth_unstable_by(range.len() / 2, |&i, &j| {
-            points[[i, axis]].total_cmp(&points[[j, axis]]).then(i.cmp(&j))
-        });
-        ranges.push(middle..range.end);
-        ranges.push(range.start..middle);
-    }
+    let members: Vec<Vec<usize>> = runs(points.nrows(), leaf).into_iter().map(Iterator::collect).collect();
     let cell_mass: Vec<u64> = members.iter().map(|cell| cell.iter().map(|&i| mass[i]).sum()).collect();
-    let mut centres = Array2::zeros((members.len(), d));
+    let mut centres = Array2::zeros((members.len(), points.ncols()));
     for ((cell, &total), mut centre) in members.iter().zip(&cell_mass).zip(centres.rows_mut()) {
         for &i in cell {
             let share = mass[i] as f64 / total as f64;
@@ -50,6 +33,49 @@ pub(crate) fn coarsen(points: &Array2<f64>, mass: &[u64], leaf: usize) -> Coarse
         }
     }
     Coarse { points: centres, mass: cell_mass, members }
+}
+
+/// Halves of halves of 0..n, all split equally often, until each has at most `leaf` entries: what
+/// four runs of a list make is one run of the list of their merged points.
+fn runs(n: usize, leaf: usize) -> Vec<Range<usize>> {
+    if leaf == 1 {
+        return (0..n).map(|i| i..i + 1).collect();
+    }
+    let mut runs = whole(n);
+    while runs.iter().any(|run| run.len() > leaf) {
+        runs = halved(&runs);
+    }
+    runs
+}
+
+fn whole(n: usize) -> Vec<Range<usize>> {
+    std::iter::once(0..n).collect()
+}
+
+fn halved(runs: &[Range<usize>]) -> Vec<Range<usize>> {
+    let halves = |run: &Range<usize>| {
+        let middle = run.start + run.len() / 2;
+        [run.start..middle, middle..run.end]
+    };
+    runs.iter().flat_map(halves).collect()
+}
+
+/// An order in which neighbours in the list are neighbours in space, O(n log n d): [`runs`] of the
+/// list are split at the median of their widest coordinate.
+pub(crate) fn order(points: &Array2<f64>, leaf: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..points.nrows()).collect();
+    let mut open = whole(order.len());
+    while open.iter().any(|run| run.len() > leaf) {
+        for run in &open {
+            let chosen = &mut order[run.clone()];
+            let axis = widest(points, chosen);
+            chosen.select_nth_unstable_by(run.len() / 2, |&i, &j| {
+                points[[i, axis]].total_cmp(&points[[j, axis]]).then(i.cmp(&j))
+            });
+        }
+        open = halved(&open);
+    }
+    order
 }
 
 /// The coordinate with the largest range, the first of equals.
@@ -75,15 +101,27 @@ fn widest(points: &Array2<f64>, chosen: &[usize]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{Axis, array};
 
     #[test]
     fn neighbours_are_merged_at_their_centre_of_mass() {
         let points = array![[0.0, 0.0], [10.0, 1.0], [1.0, 0.0], [10.0, 3.0]];
-        let Coarse { points, mass, members } = coarsen(&points, &[1, 1, 3, 1], 2);
-        assert_eq!(members, vec![vec![0, 2], vec![1, 3]]);
+        let order = order(&points, 2);
+        assert_eq!(order, [0, 2, 1, 3]);
+        let Coarse { points, mass, members } = coarsen(&points.select(Axis(0), &order), &[1, 3, 1, 1], 2);
+        assert_eq!(members, vec![vec![0, 1], vec![2, 3]]);
         assert_eq!(mass, vec![4, 2]);
         assert_eq!(points, array![[0.75, 0.0], [10.0, 2.0]]);
+    }
+
+    #[test]
+    fn runs_of_runs_are_runs() {
+        for n in [1, 2, 65, 1000, 1025] {
+            let (fine, coarse) = (runs(n, 4), runs(n, 16));
+            let again =
+                runs(fine.len(), 4).into_iter().map(|run| fine[run.start].start..fine[run.end - 1].end);
+            assert_eq!(again.collect::<Vec<_>>(), coarse);
+        }
     }
 
     #[test]

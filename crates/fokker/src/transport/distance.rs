@@ -13,7 +13,7 @@ use ndarray::ArrayView2;
 /// ```
 ///
 /// `x` is `[n, d]`, `y` is `[m, d]`; cost and errors as [`exact`](super::exact), but for the
-/// range: the distance is found wherever it is a number. Source: [peyre2019, §2.4].
+/// range: the distance is found wherever it is a number. Source: [peyre2019, ch. 2].
 ///
 /// ```
 /// use fokker::transport::{ExactOptions, wasserstein1};
@@ -37,7 +37,7 @@ pub fn wasserstein1(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOptio
 /// ```
 ///
 /// `x` is `[n, d]`, `y` is `[m, d]`; cost and errors as [`exact`](super::exact), but for the
-/// range: the distance is found even where its square is no number. Source: [peyre2019, §2.4].
+/// range: the distance is found even where its square is no number. Source: [peyre2019, ch. 2].
 ///
 /// ```
 /// use fokker::transport::{ExactOptions, wasserstein2};

@@ -6,7 +6,7 @@ use super::ground::{Cost, Ground};
 use super::masses::{Weights, check_balance, integer_masses};
 use super::merge::{merge, split};
 use super::pricing::{Query, cheapest_arcs};
-use super::solve::{GAP, solve};
+use super::solve::solve;
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, ArrayView1, ArrayView2, CowArray};
 
@@ -63,8 +63,8 @@ impl ExactOptions<'_> {
 /// numbers, an interruption.
 ///
 /// # Source
-/// [peyre2019, §2.3, §2.5 and eq. 2.20]; successive shortest paths [ahuja1993, §9.7]; coarse to
-/// fine \[merigot2011\].
+/// [peyre2019, ch. 2 and 3]; network simplex [ahuja1993, ch. 11]; coarse to fine
+/// \[merigot2011\].
 ///
 /// ```
 /// use fokker::transport::{Cost, ExactOptions, exact};
@@ -164,7 +164,7 @@ impl Solved {
         let chosen = (!everything).then(|| ground.subset(rows, columns));
         let (sources, targets, merged) = merge(chosen.as_ref().unwrap_or(ground));
         let places = merged.as_ref().or(chosen.as_ref()).unwrap_or(ground);
-        let solution = solve(places, &sources.mass(&supply), &targets.mass(&demand), GAP, monitor)?;
+        let solution = solve(places, &sources.mass(&supply), &targets.mass(&demand), monitor)?;
         let flow: Vec<_> = split(&solution.flow, (&sources, &targets), &supply, &demand)
             .into_iter()
             .map(|(i, j, units)| (rows[i], columns[j], units as f64 * unit))

@@ -185,6 +185,16 @@ pub(crate) enum Tiles<'g> {
 }
 
 impl Tiles<'_> {
+    /// Rows and columns of a tile: for products small enough to stay in the second-level cache,
+    /// otherwise so small that few come near the row.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        match self {
+            Tiles::Product { .. } => (128, 256),
+            Tiles::Direct { .. } => (1, 64),
+            Tiles::Matrix { .. } => (1, 256),
+        }
+    }
+
     /// Writes `c_ij − u_i − v_j` for the given sources and the targets `start..start + width`
     /// into `out`, row-major `[sources, width]`.
     pub(crate) fn write(

@@ -19,7 +19,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 /// Clouds that do not fit the coupling, t outside [0, 1].
 ///
 /// # Source
-/// [peyre2019, remark 7.1].
+/// [peyre2019, ch. 7].
 ///
 /// ```
 /// use fokker::transport::{Cost, ExactOptions, displacement, exact};

@@ -24,7 +24,7 @@ const BLOCK: usize = 64;
 /// As [`exact`](super::exact).
 ///
 /// # Source
-/// [szekely2013, eq. 2].
+/// \[szekely2013\].
 ///
 /// ```
 /// use fokker::transport::{ExactOptions, energy_distance};
@@ -56,7 +56,7 @@ pub fn energy_distance(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOp
 /// As [`exact`](super::exact); a bandwidth that is not positive and finite.
 ///
 /// # Source
-/// [gretton2012, eq. 5].
+/// \[gretton2012\].
 ///
 /// ```
 /// use fokker::transport::{ExactOptions, kernel_discrepancy};

@@ -16,10 +16,10 @@
 //! 1. centres the clouds (each, for the squared cost) and scales them by a power of two;
 //! 2. merges neighbours into cells, four to one, couples the cells in the same way, and extends
 //!    their duals to all points: good starting duals are the whole game;
-//! 3. lists the few cheapest arcs of every source by those duals, and sends the masses, which are
-//!    integers, along shortest paths on the listed arcs;
-//! 4. prices all n·m arcs in tiles, lists more where an arc is violated, and repeats until the
-//!    gap is below 1e-11 of the cost plus rounding.
+//! 3. lists the few cheapest arcs of every source by those duals, and finds the cheapest flow of
+//!    the masses, which are integers, on the listed arcs by the network simplex;
+//! 4. prices all n·m arcs in tiles, by sources and by targets in turn, lists more where an arc is
+//!    violated, and repeats until the gap is below 1e-11 of the cost plus rounding.
 //!
 //! | task | function |
 //! |---|---|
@@ -32,9 +32,9 @@
 //!
 //! # Limits
 //!
-//! Time is about n·m·d per pricing and the paths beside it: some seconds for 10,000 points. Clouds
-//! of different size or with general weights take several times longer than equal ones, since
-//! masses are sent in pieces. Unequal masses need a relaxed marginal ([`sinkhorn`]).
+//! Time is about n·m·d per pricing and the pivots beside it: some seconds for 10,000 points.
+//! General weights take a few times longer than equal ones, since the tree of their flow is one
+//! piece. Unequal masses need a relaxed marginal ([`sinkhorn`]).
 //!
 //! # Example
 //!
@@ -53,6 +53,7 @@
 //! ```
 
 mod batches;
+mod bounds;
 mod bures;
 mod coarse;
 mod coupling;
@@ -60,7 +61,6 @@ mod distance;
 mod entropic;
 mod exact;
 mod floor;
-mod flow;
 mod frame;
 mod ground;
 mod interpolation;
@@ -69,9 +69,11 @@ mod line;
 mod masses;
 mod merge;
 mod pricing;
+mod simplex;
 mod sinkhorn;
 mod sliced;
 mod solve;
+mod start;
 
 pub use batches::{BatchOptions, exact_in_batches};
 pub use bures::bures;

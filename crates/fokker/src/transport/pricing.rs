@@ -1,15 +1,15 @@
 //! Pricing: the smallest reduced costs of every row, over all n·m arcs in blocks.
 
-use super::ground::Ground;
+use super::bounds::Bounds;
+use super::ground::{Ground, Tiles};
 use crate::{Error, Monitor, Result};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Rows and columns of a tile: small enough to stay in the second-level cache.
+/// Rows handed to a thread at once.
 const ROWS: usize = 128;
-const COLUMNS: usize = 256;
 /// Values compared with a threshold at once.
-const CHUNK: usize = 16;
+const CHUNK: usize = 32;
 
 /// An arc with its reduced cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,54 +29,84 @@ pub(crate) struct Query<'q> {
 }
 
 /// For each queried row the arcs of smallest reduced cost, ascending, recomputed by direct
-/// differences; ties go to the smaller index, so the answer does not depend on the threads.
+/// differences; rows are handled on their own or in fixed blocks, so the answer does not depend
+/// on the threads.
 pub(crate) fn cheapest_arcs(
     ground: &Ground,
     query: &Query,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Vec<Priced>>> {
     let tiles = ground.tiles(query.dual_target, query.direct);
-    let targets = ground.targets();
+    let bounds = Bounds::new(ground, tiles.shape().1, query.dual_target);
     let done = AtomicUsize::new(0);
-    let blocks = query.sources.par_chunks(ROWS).map(|sources| {
+    let (height, width) = tiles.shape();
+    let buffer = || vec![0.0; height.min(query.sources.len()) * width.min(ground.targets())];
+    let blocks = query.sources.par_chunks(ROWS).map_init(buffer, |buffer, sources| {
         let done = done.fetch_add(sources.len(), Ordering::Relaxed);
         if monitor.progress("pricing", done, query.sources.len()).is_break() {
             return Err(Error::Interrupted);
         }
-        let mut buffer = vec![0.0; sources.len() * COLUMNS.min(targets)];
-        let mut best = vec![Smallest::new(query.keep); sources.len()];
-        for start in (0..targets).step_by(COLUMNS) {
-            let width = COLUMNS.min(targets - start);
-            let tile = &mut buffer[..sources.len() * width];
-            tiles.write(sources, query.dual_source, (start, width), tile);
-            for (row, best) in tile.chunks_exact(width).zip(&mut best) {
-                best.offer_all(row, start);
-            }
+        let mut rows = Vec::with_capacity(sources.len());
+        for sources in sources.chunks(height) {
+            let best = scan(&tiles, &bounds, query, sources, buffer);
+            rows.extend(sources.iter().zip(best).map(|(&i, best)| best.refined(ground, query, i)));
         }
-        Ok(sources.iter().zip(best).map(|(&i, best)| best.refined(ground, query, i)).collect::<Vec<_>>())
+        Ok(rows)
     });
     let blocks: Vec<Vec<Vec<Priced>>> = blocks.collect::<Result<_>>()?;
     Ok(blocks.into_iter().flatten().collect())
 }
 
-/// The `keep` smallest values offered, ascending.
+/// The smallest values of rows that are priced together. The nearest tile comes first, so that
+/// little of the others is below the threshold, and most of them need not be looked at.
+fn scan(
+    tiles: &Tiles,
+    bounds: &Bounds,
+    query: &Query,
+    sources: &[usize],
+    buffer: &mut [f64],
+) -> Vec<Smallest> {
+    let (_, width) = tiles.shape();
+    let targets = query.dual_target.len();
+    let highest = sources.iter().fold(f64::NEG_INFINITY, |most, &i| most.max(query.dual_source[i]));
+    let least = bounds.of(sources);
+    let mut best = vec![Smallest::new(query.keep); sources.len()];
+    let nearest = (0..least.len()).fold(0, |near, tile| if least[tile] < least[near] { tile } else { near });
+    for tile in [nearest].into_iter().chain((0..least.len()).filter(|tile| *tile != nearest)) {
+        if best.iter().all(|best| best.below < least[tile] - highest) {
+            continue;
+        }
+        let start = tile * width;
+        let width = width.min(targets - start);
+        let values = &mut buffer[..sources.len() * width];
+        tiles.write(sources, query.dual_source, (start, width), values);
+        for (row, best) in values.chunks_exact(width).zip(&mut best) {
+            best.offer_all(row, start);
+        }
+    }
+    best
+}
+
+/// The `keep` smallest values offered, in any order.
 #[derive(Clone)]
 struct Smallest {
     arcs: Vec<Priced>,
     keep: usize,
+    /// The largest of them once there are enough, and where it is.
     below: f64,
+    worst: usize,
 }
 
 impl Smallest {
     fn new(keep: usize) -> Self {
-        Smallest { arcs: Vec::with_capacity(keep + 1), keep, below: f64::INFINITY }
+        Smallest { arcs: Vec::with_capacity(keep), keep, below: f64::INFINITY, worst: 0 }
     }
 
     fn offer_all(&mut self, row: &[f64], start: usize) {
-        // Nearly every value is above the threshold: count a chunk at once, look closer on a hit.
+        // Nearly every value is above the threshold: look at a chunk at once, and closer on a hit.
         for (chunk, values) in row.chunks(CHUNK).enumerate() {
             let below = self.below;
-            if values.iter().map(|value| u64::from(*value < below)).sum::<u64>() == 0 {
+            if !values.iter().fold(false, |any, value| any | (*value < below)) {
                 continue;
             }
             for (k, &reduced) in values.iter().enumerate() {
@@ -88,17 +118,22 @@ impl Smallest {
     }
 
     fn insert(&mut self, arc: Priced) {
-        let place = self.arcs.partition_point(|other| other.reduced <= arc.reduced);
-        self.arcs.insert(place, arc);
-        if self.arcs.len() > self.keep {
-            self.arcs.pop();
+        if self.arcs.len() < self.keep {
+            self.arcs.push(arc);
+        } else {
+            self.arcs[self.worst] = arc;
         }
         if self.arcs.len() == self.keep {
-            self.below = self.arcs[self.keep - 1].reduced;
+            self.below = f64::NEG_INFINITY;
+            for (place, arc) in self.arcs.iter().enumerate() {
+                if arc.reduced > self.below {
+                    (self.below, self.worst) = (arc.reduced, place);
+                }
+            }
         }
     }
 
-    /// Replaces the screened values by exact ones.
+    /// In ascending order, with exact values for the screened ones.
     fn refined(mut self, ground: &Ground, query: &Query, i: usize) -> Vec<Priced> {
         for arc in &mut self.arcs {
             let j = arc.target as usize;

@@ -154,8 +154,8 @@ pub struct Entropic {
 /// As [`exact`](super::exact); strengths out of range. Masses may differ when a side is relaxed.
 ///
 /// # Source
-/// [peyre2019, eq. 4.43 and §10.2]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
-/// closed form [sejourne2022, prop. 2].
+/// [peyre2019, ch. 4 and 10]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
+/// closed form \[sejourne2022\].
 ///
 /// ```
 /// use fokker::transport::{Cost, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
@@ -336,7 +336,7 @@ pub struct Divergence {
 /// As [`sinkhorn`]; relaxed marginals.
 ///
 /// # Source
-/// [feydy2019, eq. 3].
+/// \[feydy2019\].
 ///
 /// ```
 /// use fokker::transport::{Cost, SinkhornOptions, sinkhorn_divergence};

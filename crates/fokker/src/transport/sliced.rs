@@ -57,7 +57,7 @@ impl SlicedOptions<'_> {
 /// As [`exact`](super::exact); no direction.
 ///
 /// # Source
-/// [peyre2019, §10.4].
+/// [peyre2019, ch. 10].
 ///
 /// ```
 /// use fokker::transport::{SlicedOptions, sliced_wasserstein2};

@@ -1,25 +1,17 @@
-//! The exact solver in integer masses: starting duals, a flow on few arcs, pricing of all arcs.
+//! The exact solver in integer masses: a flow on few arcs, pricing of all arcs, and again.
 
-use super::coarse::coarsen;
-use super::flow::Flow;
-use super::ground::{Ground, Points};
+use super::coarse::order;
+use super::ground::Ground;
 use super::pricing::{Priced, Query, cheapest_arcs};
+use super::simplex::Simplex;
+use super::start::{Arcs, LEAF, Start, listed, start};
 use crate::{Error, Monitor, Result};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
+use std::cell::OnceCell;
 
-/// Clouds up to this size are not made coarser.
-const SMALL: usize = 64;
-/// Points merged into one cell, at most.
-const LEAF: usize = 4;
-/// Far beyond what was ever needed (about twelve); reached only if rounding defeats the method.
+/// Far beyond what was ever needed (about twenty); reached only if rounding defeats the method.
 const ROUNDS: usize = 1000;
 /// The duality gap aimed at, relative to the cost.
-pub(crate) const GAP: f64 = 1e-11;
-/// The same for cells, whose duals are only a start.
-const GAP_OF_CELLS: f64 = 1e-4;
-
+const GAP: f64 = 1e-11;
 /// An optimal flow with duals that are feasible on all arcs.
 pub(crate) struct Solution {
     /// (source, target, units), each pair at most once, sorted by source.
@@ -30,200 +22,133 @@ pub(crate) struct Solution {
     pub(crate) smallest_reduced_cost: f64,
 }
 
-/// (source, target) pairs.
-type Arcs = Vec<(u32, u32)>;
-
-/// Duals and arcs to start from.
-struct Start {
-    dual_source: Vec<f64>,
-    dual_target: Vec<f64>,
-    arcs: Arcs,
-    /// Row i is known to be feasible, on the arcs that are not listed, for every u_i up to
-    /// `proven[i]`: target duals only fall, so after a pricing only those rows have to be priced
-    /// again whose own dual rose further.
-    proven: Vec<f64>,
-}
-
-/// Arcs listed per source: the more the better in high dimension, where many are nearly as cheap.
-fn keep(ground: &Ground) -> usize {
+/// Arcs listed per row: the more the better in high dimension, where many are nearly as cheap.
+pub(crate) fn keep(ground: &Ground) -> usize {
     match ground {
-        Ground::Points(points) => (8 + points.x.ncols() / 2).min(16),
+        Ground::Points(points) => (8 + points.x.ncols() / 2).min(12),
         Ground::Matrix(_) => 16,
     }
 }
 
-/// How far the dual of a source may rise before an arc that is not listed can be violated.
-fn slack(row: &[Priced], keep: usize, noise: f64) -> f64 {
+/// How far the dual of a row may rise before an arc that is not listed can be violated.
+pub(crate) fn slack(row: &[Priced], keep: usize, noise: f64) -> f64 {
     match row.last() {
         Some(last) if row.len() == keep => last.reduced - 2.0 * noise,
         _ => f64::INFINITY,
     }
 }
 
-/// Solves for positive masses of equal sum, to a duality gap of `tolerance`·cost plus rounding.
+/// What is known of the rows of a matrix of costs.
+struct Rows<'g, 'p> {
+    ground: &'g Ground<'p>,
+    /// Row i is feasible, on the arcs that are not listed, for every dual up to `proven[i]`...
+    proven: Vec<f64>,
+    /// ...with these duals of the columns.
+    columns: Vec<f64>,
+}
+
+/// Rows that were priced, and the arcs found.
+struct Pricing {
+    rows: Vec<usize>,
+    found: Vec<Vec<Priced>>,
+}
+
+impl Rows<'_, '_> {
+    /// Prices the rows that are not feasible for sure, and lowers their duals to feasibility.
+    fn price(
+        &mut self,
+        (own, columns): (&mut [f64], &[f64]),
+        (keep, target): (usize, f64),
+        monitor: &dyn Monitor,
+    ) -> Result<Pricing> {
+        // Where column duals rose, so much less may the duals of the rows rise.
+        let rise =
+            columns.iter().zip(&self.columns).map(|(new, old)| new - old).fold(f64::NEG_INFINITY, f64::max);
+        self.proven.iter_mut().for_each(|proven| *proven -= rise);
+        self.columns = columns.to_vec();
+        let rows: Vec<usize> = (0..own.len()).filter(|&i| own[i] > self.proven[i]).collect();
+        let noise = self.ground.product_noise();
+        let direct = noise > 0.5 * target;
+        let query = Query { sources: &rows, dual_source: own, dual_target: columns, keep, direct };
+        let found = cheapest_arcs(self.ground, &query, monitor)?;
+        for (&i, row) in rows.iter().zip(&found) {
+            self.proven[i] = own[i] + slack(row, keep, if direct { 0.0 } else { noise });
+            own[i] += row[0].reduced.min(0.0);
+        }
+        Ok(Pricing { rows, found })
+    }
+}
+
+/// Solves for positive masses of equal sum, to a duality gap of 1e-11·cost plus rounding.
 pub(crate) fn solve(
     ground: &Ground,
     supply: &[u64],
     demand: &[u64],
-    tolerance: f64,
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
-    let Start { dual_source, dual_target, arcs, mut proven } = start(ground, supply, demand, monitor)?;
-    let mut flow = Flow::new(supply, demand, dual_source, dual_target);
-    flow.add(ground, arcs);
+    let Ground::Points(points) = ground else { return solve_ordered(ground, supply, demand, monitor) };
+    let (rows, columns) = (order(&points.x, LEAF), order(&points.y, LEAF));
+    let chosen = |order: &[usize], units: &[u64]| order.iter().map(|&i| units[i]).collect::<Vec<_>>();
+    let (supply, demand) = (chosen(&rows, supply), chosen(&columns, demand));
+    let solution = solve_ordered(&ground.subset(&rows, &columns), &supply, &demand, monitor)?;
+    let mut flow: Vec<_> = solution.flow.iter().map(|&(i, j, units)| (rows[i], columns[j], units)).collect();
+    flow.sort_unstable();
+    let back = |order: &[usize], duals: &[f64]| {
+        let mut given = vec![0.0; duals.len()];
+        order.iter().zip(duals).for_each(|(&i, dual)| given[i] = *dual);
+        given
+    };
+    let dual_source = back(&rows, &solution.dual_source);
+    let dual_target = back(&columns, &solution.dual_target);
+    Ok(Solution { flow, dual_source, dual_target, ..solution })
+}
+
+/// The same for points of which neighbours in space are neighbours in memory.
+pub(crate) fn solve_ordered(
+    ground: &Ground,
+    supply: &[u64],
+    demand: &[u64],
+    monitor: &dyn Monitor,
+) -> Result<Solution> {
+    let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
+    let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
-    for _ in 0..ROUNDS {
-        flow.solve(monitor)?;
-        let cost: f64 = flow.support().map(|(i, j, units)| units as f64 * ground.pair(i, j)).sum();
-        let target = tolerance * cost.abs() + flow.rounding() * units;
-        let raised: Vec<usize> = (0..supply.len()).filter(|&i| flow.dual_source[i] > proven[i]).collect();
-        let noise = ground.product_noise();
-        let direct = noise * units > 0.5 * target;
-        let query = Query {
-            sources: &raised,
-            dual_source: &flow.dual_source,
-            dual_target: &flow.dual_target,
-            keep: keep(ground),
-            direct,
-        };
-        let found = cheapest_arcs(ground, &query, monitor)?;
-        // What the flow pays too much once the duals are lowered to feasibility.
-        let mut lowered = flow.dual_source.clone();
-        for (&i, row) in raised.iter().zip(&found) {
-            lowered[i] += row[0].reduced.min(0.0);
-            proven[i] = flow.dual_source[i] + slack(row, query.keep, if direct { 0.0 } else { noise });
-        }
-        let reduced = |i: usize, j: usize| ground.pair(i, j) - lowered[i] - flow.dual_target[j];
-        let gap: f64 = flow.support().map(|(i, j, units)| units as f64 * reduced(i, j)).sum();
-        if gap <= target {
-            // Arcs off the list are non-negative by `proven`; of the listed ones, those with flow
-            // are the tightest.
-            let smallest_reduced_cost = flow.support().map(|(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
-            let dual_target = flow.dual_target.clone();
-            return Ok(Solution {
-                flow: flow.support().collect(),
-                dual_source: lowered,
-                dual_target,
-                smallest_reduced_cost,
+    let keep = keep(ground);
+    let mut sources = Rows { ground, proven, columns: dual_target };
+    let transposed = OnceCell::new();
+    let unknown = vec![f64::NEG_INFINITY; demand.len()];
+    let mut targets = None;
+    for round in 0..ROUNDS {
+        simplex.solve(monitor)?;
+        let flow = simplex.support();
+        let (mut u, mut v) = simplex.duals();
+        let cost: f64 = flow.iter().map(|&(i, j, units)| units as f64 * ground.pair(i, j)).sum();
+        let target = GAP * cost.abs() / units + simplex.rounding();
+        // By sources and by targets in turn: many sources may be cheapest for the same few targets.
+        let new: Arcs = if round % 2 == 0 {
+            let Pricing { rows, found } = sources.price((&mut u, &v), (keep, target), monitor)?;
+            listed(&rows, &found).collect()
+        } else {
+            let targets = targets.get_or_insert_with(|| Rows {
+                ground: transposed.get_or_init(|| ground.transposed()),
+                proven: unknown.clone(),
+                columns: u.clone(),
             });
+            let Pricing { rows, found } = targets.price((&mut v, &u), (keep, target), monitor)?;
+            listed(&rows, &found).map(|(j, i)| (i, j)).collect()
+        };
+        let reduced = |i: usize, j: usize| ground.pair(i, j) - u[i] - v[j];
+        let gap: f64 = flow.iter().map(|&(i, j, units)| units as f64 * reduced(i, j)).sum();
+        if gap <= target * units {
+            // Arcs off the list are non-negative as proven; of the listed ones, those with flow
+            // are the tightest.
+            let smallest_reduced_cost = flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
+            return Ok(Solution { flow, dual_source: u, dual_target: v, smallest_reduced_cost });
         }
-        flow.add(ground, listed(&raised, &found).collect());
+        simplex.add(ground, new);
     }
     Err(Error::Numerical {
         what: "exact transport",
         reason: format!("the duality gap is still open after {ROUNDS} rounds of pricing"),
     })
-}
-
-/// Duals from a smaller problem, extended to all points, and the cheapest arcs by those duals;
-/// arcs of the smaller flow are among them, so that a feasible flow exists.
-fn start(ground: &Ground, supply: &[u64], demand: &[u64], monitor: &dyn Monitor) -> Result<Start> {
-    let (n, m) = (ground.sources(), ground.targets());
-    if n <= SMALL && m <= SMALL {
-        let arcs = (0..n as u32).flat_map(|i| (0..m as u32).map(move |j| (i, j))).collect();
-        let rows = nearest(ground, &vec![0.0; m], 1, monitor)?;
-        let dual_source = rows.iter().map(|row| row[0].reduced).collect();
-        return Ok(Start { dual_source, dual_target: vec![0.0; m], arcs, proven: vec![f64::INFINITY; n] });
-    }
-    let (dual_target, mut arcs) = match ground {
-        Ground::Points(points) => from_cells(points, supply, demand, monitor)?,
-        Ground::Matrix(_) => (from_subsample(ground, monitor)?, staircase(supply, demand)),
-    };
-    let rows = nearest(ground, &dual_target, keep(ground), monitor)?;
-    let dual_source: Vec<f64> = rows.iter().map(|row| row[0].reduced).collect();
-    let proven = rows.iter().map(|row| slack(row, keep(ground), ground.product_noise())).collect();
-    arcs.extend(listed(&(0..n).collect::<Vec<_>>(), &rows));
-    Ok(Start { dual_source, dual_target, arcs, proven })
-}
-
-fn listed<'r>(sources: &'r [usize], rows: &'r [Vec<Priced>]) -> impl Iterator<Item = (u32, u32)> + 'r {
-    let arcs = sources.iter().zip(rows);
-    arcs.flat_map(|(&i, row)| row.iter().map(move |arc| (i as u32, arc.target)))
-}
-
-/// The `keep` cheapest arcs of every source by `c_ij − v_j`; the first is the c-transform of v.
-fn nearest(
-    ground: &Ground,
-    dual_target: &[f64],
-    keep: usize,
-    monitor: &dyn Monitor,
-) -> Result<Vec<Vec<Priced>>> {
-    let sources: Vec<usize> = (0..ground.sources()).collect();
-    let zeros = vec![0.0; sources.len()];
-    let query = Query { sources: &sources, dual_source: &zeros, dual_target, keep, direct: false };
-    cheapest_arcs(ground, &query, monitor)
-}
-
-/// Target duals from the problem between cells, and all arcs between cells that exchange mass.
-fn from_cells(
-    points: &Points,
-    supply: &[u64],
-    demand: &[u64],
-    monitor: &dyn Monitor,
-) -> Result<(Vec<f64>, Arcs)> {
-    let leaf = |cloud: usize| if cloud > SMALL { LEAF } else { 1 };
-    let sources = coarsen(&points.x, supply, leaf(supply.len()));
-    let targets = coarsen(&points.y, demand, leaf(demand.len()));
-    let cells = Ground::Points(Points::new(points.cost, sources.points.clone(), targets.points));
-    let solution = solve(&cells, &sources.mass, &targets.mass, GAP_OF_CELLS, monitor)?;
-    let extension = Ground::Points(Points::new(points.cost, points.y.clone(), sources.points));
-    let extended = nearest(&extension, &solution.dual_source, 1, monitor)?;
-    let mut arcs = Vec::new();
-    for (a, b, _) in solution.flow {
-        for &i in &sources.members[a] {
-            arcs.extend(targets.members[b].iter().map(|&j| (i as u32, j as u32)));
-        }
-    }
-    Ok((extended.iter().map(|row| row[0].reduced).collect(), arcs))
-}
-
-/// Target duals from a random quarter of each side: a matrix says nothing of neighbours.
-fn from_subsample(ground: &Ground, monitor: &dyn Monitor) -> Result<Vec<f64>> {
-    let (n, m) = (ground.sources(), ground.targets());
-    let size = n.min(m).div_ceil(LEAF);
-    let sources = choose(size, n, 0);
-    let targets = choose(size, m, 1);
-    let units = vec![1; size];
-    let chosen = ground.subset(&sources, &targets);
-    let solution = solve(&chosen, &units, &units, GAP_OF_CELLS, monitor)?;
-    let all: Vec<usize> = (0..m).collect();
-    let extended = nearest(&ground.subset(&sources, &all).transposed(), &solution.dual_source, 1, monitor)?;
-    Ok(extended.iter().map(|row| row[0].reduced).collect())
-}
-
-/// `size` of `len` indices without repetition, ascending; the same ones each time.
-fn choose(size: usize, len: usize, stream: u64) -> Vec<usize> {
-    let mut random = ChaCha8Rng::seed_from_u64(0);
-    random.set_stream(stream);
-    let mut all: Vec<usize> = (0..len).collect();
-    all.shuffle(&mut random);
-    all.truncate(size);
-    all.sort_unstable();
-    all
-}
-
-/// The north-west corner rule: arcs of some feasible flow.
-fn staircase(supply: &[u64], demand: &[u64]) -> Arcs {
-    let mut arcs = Vec::with_capacity(supply.len() + demand.len());
-    let (mut i, mut j) = (0, 0);
-    let (mut left, mut open) = (supply[0], demand[0]);
-    loop {
-        arcs.push((i as u32, j as u32));
-        let units = left.min(open);
-        (left, open) = (left - units, open - units);
-        if left == 0 {
-            i += 1;
-            if i == supply.len() {
-                return arcs;
-            }
-            left = supply[i];
-        }
-        if open == 0 {
-            j += 1;
-            if j == demand.len() {
-                return arcs;
-            }
-            open = demand[j];
-        }
-    }
 }
