@@ -2,8 +2,8 @@
 
 use fokker::ArrayBlocks;
 use fokker::problems::CoupledDoubleWell;
-use fokker::spectral::{Coordinates, FitOptions, Rows, Shape, SolveOptions, fit};
 use fokker::process::OrnsteinUhlenbeck as Ou;
+use fokker::spectral::{Coordinates, FitOptions, Rows, Shape, SolveOptions, fit};
 use fokker::statistics::{Covariance, Gaussian, GaussianMixture};
 use ndarray::Array2;
 
@@ -13,7 +13,7 @@ fn densities_integrate_to_one_in_two_dimensions() {
     let mixture = GaussianMixture::random(3, 2, 1.0, 9).unwrap().sample(5000, 4);
     for (x, name) in [(well, "double well"), (mixture, "mixture")] {
         for (coordinates, degree) in
-            [(Coordinates::Standard, 6), (Coordinates::Copula, 4), (Coordinates::Box, 8)]
+            [(Coordinates::Standard, 4), (Coordinates::Copula, 4), (Coordinates::Box, 8)]
         {
             let options = FitOptions {
                 coordinates,
@@ -44,7 +44,12 @@ fn gaussian_data_has_a_gaussian_density() {
     let options = FitOptions {
         shape: Shape { degree: 2, ..Default::default() },
         rows: Rows { hold_out: 0.0, ..Default::default() },
-        solve: SolveOptions { ridge: fokker::spectral::Ridge::Fixed(0.0), times: 60, compare: 0, ..Default::default() },
+        solve: SolveOptions {
+            ridge: fokker::spectral::Ridge::Fixed(0.0),
+            times: 60,
+            compare: 0,
+            ..Default::default()
+        },
         ..Default::default()
     };
     let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();

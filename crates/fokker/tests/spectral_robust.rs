@@ -3,7 +3,7 @@
 use fokker::spectral::{Coordinates, DrawOptions, FitOptions, Pairs, Rows, Shape, SpectralFit, fit};
 use fokker::statistics::GaussianMixture;
 use fokker::{ArrayBlocks, Error};
-use ndarray::{Array2, concatenate, Axis};
+use ndarray::{Array2, Axis, concatenate};
 
 fn normals(n: usize, d: usize) -> Array2<f64> {
     GaussianMixture::random(1, d, 0.0, 2).unwrap().sample(n, 5)
@@ -103,7 +103,10 @@ fn one_dimension_and_two_hundred() {
 #[test]
 fn values_that_are_few() {
     // A column of two values, and one of integers.
-    let x = Array2::from_shape_fn((2000, 2), |(i, j)| if j == 0 { (i * 7 % 2) as f64 } else { (i * 31 % 11) as f64 });
+    let x = Array2::from_shape_fn(
+        (2000, 2),
+        |(i, j)| if j == 0 { (i * 7 % 2) as f64 } else { (i * 31 % 11) as f64 },
+    );
     for coordinates in ALL {
         check(&fit_in(&x, coordinates, Shape::default()).unwrap(), &x);
     }

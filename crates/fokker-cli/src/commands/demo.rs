@@ -27,6 +27,7 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
     let table = Table {
         audit: &Audit::new(&law, &*schedule),
         schedule: &*schedule,
+        fitted: None,
         schemes: &schemes(&names)?,
         grids: &[("log-snr".to_owned(), GridSource::Rule(Spacing::LogSnr))],
         steps: &[],

@@ -10,11 +10,11 @@ use crate::files::{
 use crate::progress::Progress;
 use crate::report::{number, wrapped};
 use anyhow::{Context, Result, bail};
+use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::spectral::{
     Coordinates, Corrector, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions, SpectralFit,
     choose,
 };
-use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::statistics::GaussianMixture;
 use fokker::{Blocks, Monitor};
 use ndarray::Array2;
@@ -193,7 +193,8 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
         corrector: Corrector {
             steps: arguments.corrector,
             step: arguments.corrector_step,
-            metropolis: arguments.metropolis,
+            // Cosines live on [0, π], where plain steps of the usual length are biased.
+            metropolis: arguments.metropolis || fit.coordinates() != Coordinates::Standard,
         },
         seed: global.seed,
         monitor: &monitor,
@@ -302,14 +303,15 @@ pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> 
     let monitor = Progress::new(global.quiet);
     let (x, facts) = problem.sample(arguments.n, global.seed, &monitor)?;
     drop(monitor);
-    write_npy(&arguments.output, x.shape(), x.iter().copied())?;
+    write_npy(&arguments.output, &Values::Rows(x.view()))?;
     let mut summary = json!({ "problem": arguments.problem, "n": x.nrows(), "d": x.ncols() });
     for (name, value) in &facts {
         summary[name.replace(' ', "_")] = json!(value);
     }
     summary["output"] = json!(output);
     render(global, &summary, || {
-        let mut entries = vec![("samples", format!("{} × {} of {}", x.nrows(), x.ncols(), arguments.problem))];
+        let mut entries =
+            vec![("samples", format!("{} × {} of {}", x.nrows(), x.ncols(), arguments.problem))];
         entries.extend(facts.iter().map(|(name, value)| (*name, digits(*value))));
         entries.push(("saved", output.clone()));
         Ok(lines(&entries))
@@ -356,7 +358,12 @@ impl Problem {
     }
 
     /// Samples, and numbers that are known of the law or of the sampling.
-    fn sample(&self, n: usize, seed: u64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Vec<(&'static str, f64)>)> {
+    fn sample(
+        &self,
+        n: usize,
+        seed: u64,
+        monitor: &dyn Monitor,
+    ) -> Result<(Array2<f64>, Vec<(&'static str, f64)>)> {
         Ok(match self {
             Problem::Chain(chain) => (chain.sample(n, seed), vec![("log Z", chain.log_partition())]),
             Problem::DoubleWell(well) => (well.sample(n, seed), vec![("log Z", well.log_partition())]),

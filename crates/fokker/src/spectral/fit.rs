@@ -9,8 +9,9 @@ use super::report::{Comparison, Report};
 use super::score::EigenScore;
 use super::system::{DIRECT, Solve, System, norm, rank};
 use super::{Rows, Shape, Summary, likelihood};
+use crate::statistics::Gaussian;
 use crate::{Blocks, Error, Merge, Monitor, Result};
-use ndarray::{Array1, Array2, ArrayView2, Zip};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use rayon::prelude::*;
 
 /// The relative ridge η of `(A + η Λ) c = b`.
@@ -192,6 +193,31 @@ impl SpectralFit {
             return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
         }
         Ok(self.frame.backward(y))
+    }
+
+    /// A Gaussian law of the data `[d]` in the coordinates of the fit `[d']`.
+    ///
+    /// # Errors
+    /// Coordinates that are not affine (cosines through distribution functions), another dimension.
+    pub fn gaussian_to_coordinates(&self, law: &Gaussian) -> Result<Gaussian> {
+        if law.dim() != self.dim() {
+            return Err(Error::Size { name: "data law", expected: self.dim(), found: law.dim() });
+        }
+        if self.frame.kind != Coordinates::Standard {
+            return Err(Error::Undefined {
+                what: "the audit of this score",
+                reason: "its reference is reflected Brownian motion, audits are of Ornstein-Uhlenbeck".into(),
+                remedy: "fit with the hermite reference",
+            });
+        }
+        let origin = self.frame.forward(Array2::zeros((1, self.dim())).view());
+        let units = self.frame.forward(Array2::eye(self.dim()).view());
+        let slope: Array1<f64> =
+            self.frame.free.iter().enumerate().map(|(i, &j)| units[[j, i]] - origin[[0, i]]).collect();
+        let mean = law.mean().select(Axis(0), &self.frame.free) * &slope + &origin.row(0);
+        let covariance = law.covariance().select(Axis(0), &self.frame.free).select(Axis(1), &self.frame.free);
+        let scaled = &covariance * &slope * &slope.view().insert_axis(Axis(1));
+        Gaussian::from_covariance(mean, scaled.view())
     }
 
     /// `log p_ε` of rows `[n, d]`, `[n]`, ε the first time of the fit.
