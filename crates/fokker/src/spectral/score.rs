@@ -27,8 +27,8 @@ const REACH: f64 = 1.5;
 /// ```
 ///
 /// One matrix product CF gives gradient and divergence. Times are of the unit-rate clock. Features
-/// are evaluated at y clamped to the box of p_t, `[α low − 1.5σ, α high + 1.5σ]` for data in
-/// [low, high] ([0, π] for cosines); y itself is not clamped: outside, ∇g is frozen, and the drift
+/// are evaluated at y clamped to the box of p_t, that of the data and `[α low − 1.5σ, α high + 1.5σ]`
+/// for data in [low, high] ([0, π] for cosines); y itself is not clamped: outside, ∇g is frozen, and the drift
 /// of the reference confines. Affine scores (Hermite, degree 2) are not
 /// clamped. Cost O((dD)²) a point for D degrees, less when few pairs interact.
 #[derive(Debug, Clone)]
@@ -236,8 +236,8 @@ impl EigenScore {
             return Some((lower.clone(), upper.clone()));
         }
         let (alpha, reach) = (OrnsteinUhlenbeck::alpha(t), REACH * OrnsteinUhlenbeck::variance(t).sqrt());
-        let lower = lower.iter().map(|low| alpha * low - reach).collect();
-        Some((lower, upper.iter().map(|high| alpha * high + reach).collect()))
+        let lower = lower.iter().map(|low| low.min(alpha * low - reach)).collect();
+        Some((lower, upper.iter().map(|high| high.max(alpha * high + reach)).collect()))
     }
 
     pub(super) fn scratch(&self) -> Scratch {
