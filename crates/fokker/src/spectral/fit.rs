@@ -214,9 +214,9 @@ impl SpectralFit {
         let units = self.frame.forward(Array2::eye(self.dim()).view());
         let slope: Array1<f64> =
             self.frame.free.iter().enumerate().map(|(i, &j)| units[[j, i]] - origin[[0, i]]).collect();
-        let mean = law.mean().select(Axis(0), &self.frame.free) * &slope + &origin.row(0);
+        let mean = law.mean().select(Axis(0), &self.frame.free) * &slope + origin.row(0);
         let covariance = law.covariance().select(Axis(0), &self.frame.free).select(Axis(1), &self.frame.free);
-        let scaled = &covariance * &slope * &slope.view().insert_axis(Axis(1));
+        let scaled = &covariance * &slope * slope.view().insert_axis(Axis(1));
         Gaussian::from_covariance(mean, scaled.view())
     }
 

@@ -74,7 +74,7 @@ impl Marginal {
                 }
             }
         }
-        if knots.len() < 3 || !(range > 0.0) {
+        if knots.len() < 3 || range <= 0.0 || range.is_nan() {
             return None;
         }
         let slopes = pchip::slopes(&knots, &at);

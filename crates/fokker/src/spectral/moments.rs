@@ -191,7 +191,7 @@ impl Moments {
             effective: sums.weight * sums.weight / sums.squares,
             values: self.design.plan.moments(&sums.values, sums.weight),
         };
-        if !(total.used.weight > 0.0) {
+        if total.used.weight <= 0.0 {
             return Err(Error::Empty { name: "data of positive weight" });
         }
         let used = means(&total.used);

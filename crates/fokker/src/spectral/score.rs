@@ -192,7 +192,7 @@ impl EigenScore {
         if y.ncols() != self.dim {
             return Err(Error::Size { name: "coordinates", expected: self.dim, found: y.ncols() });
         }
-        if !(t >= 0.0) {
+        if t < 0.0 || t.is_nan() {
             return Err(Error::Argument { name: "time", requirement: "at least 0".into(), found: t });
         }
         Ok(())

@@ -191,7 +191,7 @@ impl<'a> System<'a> {
             self.multiply(&p, &mut q);
             q.iter_mut().zip(&p).for_each(|(q, p)| *q += ridge * p);
             let curvature = dot(&p, &q);
-            if !(curvature > 0.0) || alphas.len() == MOST {
+            if curvature <= 0.0 || curvature.is_nan() || alphas.len() == MOST {
                 return Err(Error::Numerical {
                     what: "the fit",
                     reason: format!(
