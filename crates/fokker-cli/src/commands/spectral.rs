@@ -318,6 +318,9 @@ pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> 
     })
 }
 
+/// Numbers with their names.
+type Facts = Vec<(&'static str, f64)>;
+
 enum Problem {
     Chain(Chain),
     Lattice(Lattice),
@@ -358,12 +361,7 @@ impl Problem {
     }
 
     /// Samples, and numbers that are known of the law or of the sampling.
-    fn sample(
-        &self,
-        n: usize,
-        seed: u64,
-        monitor: &dyn Monitor,
-    ) -> Result<(Array2<f64>, Vec<(&'static str, f64)>)> {
+    fn sample(&self, n: usize, seed: u64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Facts)> {
         Ok(match self {
             Problem::Chain(chain) => (chain.sample(n, seed), vec![("log Z", chain.log_partition())]),
             Problem::DoubleWell(well) => (well.sample(n, seed), vec![("log Z", well.log_partition())]),
