@@ -4,7 +4,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt fmt-check lint docs bench
+.PHONY: help demo test fmt fmt-check lint docs bench bench-quality
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ docs: ## build the documentation, warnings denied
 
 bench: ## run the benchmarks
 	$(CARGO) bench --workspace
+
+bench-quality: ## measure the quality of spectral fits on problems with known answers
+	$(CARGO) test --release --workspace --test spectral_quality -- --include-ignored --nocapture --test-threads 1
 
 # $(call needs,SUBCOMMAND,COMPONENT): says what is missing and how to get it.
 needs = $(CARGO) $(1) --version >/dev/null 2>&1 || { \

@@ -434,7 +434,7 @@ pub struct DrawArguments {
     /// Length of a Langevin step
     #[arg(long, default_value_t = 5e-3, value_name = "H", allow_negative_numbers = true)]
     pub corrector_step: f64,
-    /// Accept or reject Langevin steps by Metropolis and Hastings' rule
+    /// Accept or reject Langevin steps by Metropolis and Hastings' rule (always with cosines)
     #[arg(long)]
     pub metropolis: bool,
     /// Save the samples here (.npy), in place of what is there
@@ -543,6 +543,10 @@ pub struct LawArguments {
     /// Use the score estimated from these rows instead of the exact one
     #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["eigenvalues", "spectrum"])]
     pub score_data: Option<PathBuf>,
+    /// Use a fitted score (`fokker spectral fit`, hermite) instead of the exact one; errors are in its
+    /// coordinates, standard deviations of the columns
+    #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["score_eigenvalues", "score_data", "eigenvalues", "spectrum"])]
+    pub score: Option<PathBuf>,
 }
 
 /// The law a sampler starts from.

@@ -1,10 +1,11 @@
 //! Diffusion models in closed form.
 //!
 //! Everything is about one equation, `dX = −∇V(X) dτ + √2 dW`, and its reversal. The crate computes
-//! exactly how far a discretised sampler lands from Gaussian data: start at [`audit`].
+//! exactly how far a discretised sampler lands from Gaussian data ([`audit`]), and estimates score,
+//! density and samples of data by one linear solve per time ([`spectral`]).
 //!
 //! ```text
-//! audit                          exact errors of samplers: the paper on one page
+//! audit   spectral               exact errors of samplers; scores, densities and samples from data
 //!   ↓
 //! sampling → score → process     reverse process and schemes; ∇log p_t; schedules and grids
 //!   ↓

@@ -142,7 +142,8 @@ fn the_system_is_that_of_brute_force_smoothing() {
             let lambda = degrees(f).iter().sum::<usize>() as f64;
             let residual = a.row(i).dot(&c) + 1e-3 * lambda * c[i] - b[i];
             let scale = a.row(i).iter().zip(&c).map(|(a, c)| (a * c).abs()).sum::<f64>() + b[i].abs();
-            assert!(residual.abs() < 1e-11 * scale.max(1e-3), "t = {t}, {f:?}: {residual:e} of {scale:e}");
+            // The brute sums are of 50,000 terms of order 1, which round at 1e-13 together.
+            assert!(residual.abs() < 1e-11 * scale + 1e-12, "t = {t}, {f:?}: {residual:e} of {scale:e}");
         }
     }
 }

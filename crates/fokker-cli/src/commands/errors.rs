@@ -6,9 +6,11 @@ use crate::args::{ErrorsArguments, Format, Global, StartName};
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::bail;
-use fokker::audit::{Audit, ErrorReport, PerEigenvalue, Run};
+use fokker::audit::{Audit, ErrorReport, OnClock, PerEigenvalue, Run, audit_score};
 use fokker::process::{Grid, Schedule};
 use fokker::sampling::{Limit, Scheme, evaluations, steps_within};
+use fokker::spectral::SpectralFit;
+use fokker::statistics::Gaussian;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -29,6 +31,9 @@ pub struct Cell {
     pub score: Option<f64>,
     /// Why there are no numbers.
     pub reason: Option<String>,
+    /// Of a fitted score that is not affine: a bound on what its rest adds, and its standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remainder: Option<(f64, f64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub w2_along_time: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +85,8 @@ struct Sampler<'a> {
 pub struct Table<'a> {
     pub audit: &'a Audit<'a>,
     pub schedule: &'a dyn Schedule,
+    /// The data law and a fitted score that is used instead of the exact one.
+    pub fitted: Option<(&'a Gaussian, &'a SpectralFit)>,
     pub schemes: &'a [(String, Box<dyn Scheme>)],
     pub grids: &'a [(String, GridSource)],
     pub steps: &'a [usize],
@@ -99,7 +106,7 @@ pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<Strin
         .map(|text| Ok((text.clone(), sampler::grid(text, &*schedule)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     check_lists(arguments, &grids, schedule.horizon())?;
-    let Laws { data, score, description } = law::read(&arguments.law, &Progress::new(global.quiet))?;
+    let Laws { data, score, fitted, description } = law::read(&arguments.law, &Progress::new(global.quiet))?;
     let audit = match &score {
         None => Audit::new(&data, &*schedule),
         Some(score) => Audit::with_score(&data, score, &*schedule)?,
@@ -107,6 +114,7 @@ pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<Strin
     let table = Table {
         audit: &audit,
         schedule: &*schedule,
+        fitted: fitted.as_ref().map(|fit| (&data, fit)),
         schemes: &schemes,
         grids: &grids,
         steps: if arguments.steps.is_empty() { &[50] } else { &arguments.steps },
@@ -219,6 +227,9 @@ impl Table<'_> {
 
     /// One run, reported from every start.
     fn sampler_cells(&self, sampler: &Sampler) -> fokker::Result<Vec<Cell>> {
+        if let (Some((data, fit)), Ok(grid)) = (self.fitted, &sampler.grid) {
+            return self.fitted_cells(sampler, grid, data, fit);
+        }
         let run =
             sampler.grid.as_ref().map_err(Clone::clone).and_then(|grid| self.audit.run(sampler.scheme, grid));
         let evaluations = sampler.grid.as_ref().ok().map(|grid| evaluations(sampler.scheme, grid));
@@ -247,6 +258,38 @@ impl Table<'_> {
             cells.push(cell);
         }
         Ok(cells)
+    }
+
+    /// The cells of a fitted score.
+    fn fitted_cells(
+        &self,
+        sampler: &Sampler,
+        grid: &Grid,
+        data: &Gaussian,
+        fit: &SpectralFit,
+    ) -> fokker::Result<Vec<Cell>> {
+        let score = OnClock { score: fit.score(), schedule: self.schedule };
+        let affine = fit.score().is_affine();
+        let cell = |&start: &StartName| {
+            let mut cell = Cell {
+                steps: sampler.steps,
+                nfe: sampler.nfe,
+                evaluations: Some(evaluations(sampler.scheme, grid)),
+                grid: Some(sampler.grid_name.to_owned()),
+                ..empty_cell(sampler.name, sampler.stop, start)
+            };
+            let scheme = (sampler.scheme, grid);
+            match audit_score(data, &score, self.schedule, scheme, (start.into(), affine)) {
+                Ok(audit) => {
+                    fill_cell(&mut cell, &audit.errors);
+                    cell.remainder = audit.remainder;
+                }
+                Err(error) if error.is_input() => cell.reason = Some(error.to_string()),
+                Err(error) => return Err(error),
+            }
+            Ok(cell)
+        };
+        self.starts.iter().map(cell).collect()
     }
 
     /// The limits of the schemes that are listed, for every stop and start.
@@ -278,16 +321,20 @@ impl Table<'_> {
             cell.reason = Some(reason.to_owned());
             return Ok(());
         }
-        cell.w2 = Some(w2);
-        cell.initialisation = Some(initialisation);
-        cell.truncation = Some(truncation);
-        cell.discretisation = Some(discretisation);
-        cell.score = Some(score);
+        fill_cell(cell, &ErrorReport { w2, initialisation, truncation, discretisation, score });
         if self.extras.per_eigenvalue {
             cell.per_eigenvalue = Some(self.audit.per_eigenvalue(run, start.into())?.into());
         }
         Ok(())
     }
+}
+
+fn fill_cell(cell: &mut Cell, errors: &ErrorReport) {
+    cell.w2 = Some(errors.w2);
+    cell.initialisation = Some(errors.initialisation);
+    cell.truncation = Some(errors.truncation);
+    cell.discretisation = Some(errors.discretisation);
+    cell.score = Some(errors.score);
 }
 
 fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
@@ -305,6 +352,7 @@ fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
         discretisation: None,
         score: None,
         reason: None,
+        remainder: None,
         w2_along_time: None,
         per_eigenvalue: None,
     }
@@ -353,7 +401,19 @@ fn notes(cells: &[Cell]) -> String {
             seen.push((&cell.scheme, reason));
         }
     }
+    let remainder = |cell: &Cell| {
+        let (rms, error) = cell.remainder?;
+        let steps = cell.steps.unwrap_or(0);
+        let text = format!(
+            "{}, {steps} steps: the part of the score that is not affine moves particles by {} ± {} (rms), so W2 is off by at most that",
+            cell.scheme,
+            number(rms),
+            number(error)
+        );
+        Some(wrapped(&text) + "\n")
+    };
+    let remainders: String = cells.iter().filter_map(remainder).collect();
     let note = |(scheme, reason): &(&str, &str)| wrapped(&format!("– {scheme}: {reason}")) + "\n";
-    let notes: String = seen.iter().map(note).collect();
+    let notes: String = seen.iter().map(note).collect::<String>() + &remainders;
     if notes.is_empty() { notes } else { format!("\n{notes}") }
 }

@@ -1,9 +1,11 @@
 //! The data law that is audited, from whatever the user has.
 
+use super::spectral::read_fit;
 use crate::args::LawArguments;
 use crate::files::{MEMORY, Rows, named, open_rows, read_all, read_texture, read_vector};
 use anyhow::{Context, bail};
 use fokker::problems::parse_spectrum;
+use fokker::spectral::SpectralFit;
 use fokker::statistics::{Covariance, Gaussian};
 use fokker::{ArrayBlocks, Blocks, Monitor};
 use ndarray::Array2;
@@ -13,6 +15,8 @@ use std::path::Path;
 pub struct Laws {
     pub data: Gaussian,
     pub score: Option<Gaussian>,
+    /// A fitted score; the data law is in its coordinates then.
+    pub fitted: Option<SpectralFit>,
     pub description: String,
 }
 
@@ -21,7 +25,8 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
     let (data, origin) = match (&arguments.eigenvalues, &arguments.data, &arguments.spectrum) {
         (Some(path), _, _) => (from_eigenvalues(path)?, path.display().to_string()),
         (_, Some(path), _) => {
-            let (law, description) = from_rows(path, arguments.score_data.is_some(), monitor)?;
+            let (law, description) =
+                from_rows(path, arguments.score_data.is_some() || arguments.score.is_some(), monitor)?;
             (law, format!("{} ({description})", path.display()))
         }
         (_, _, Some(name)) => (Gaussian::from_eigenvalues(parse_spectrum(name)?)?, name.clone()),
@@ -30,7 +35,23 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
             None => bail!("give the data law by --eigenvalues, --data, --spectrum or --texture"),
         },
     };
+    let fitted = arguments.score.as_deref().map(read_fit).transpose()?;
+    let (data, origin) = match (&fitted, &arguments.score) {
+        (Some(fit), Some(path)) => {
+            let own = fit.gaussian_to_coordinates(&data).with_context(|| path.display().to_string())?;
+            (own, format!("{origin}, standardised as in {}", path.display()))
+        }
+        _ => (data, origin),
+    };
     let mut description = format!("data law: {origin}; {}", summary(&data));
+    if let (Some(fit), Some(path)) = (&fitted, &arguments.score) {
+        let kind = if fit.score().is_affine() {
+            "affine: audited exactly"
+        } else {
+            "not affine: its best affine part"
+        };
+        description += &format!("\nscore of: {} ({kind})", path.display());
+    }
     let score = match (&arguments.score_eigenvalues, &arguments.score_data) {
         (Some(path), _) => Some((from_eigenvalues(path)?, path.display().to_string())),
         (_, Some(path)) => {
@@ -45,7 +66,7 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
         }
         description += &format!("\nscore of: {origin}");
     }
-    Ok(Laws { data, score: score.map(|(law, _)| law), description })
+    Ok(Laws { data, score: score.map(|(law, _)| law), fitted, description })
 }
 
 /// The laws of every other row and of the rest, when the data law comes from rows.

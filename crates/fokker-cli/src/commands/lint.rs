@@ -76,6 +76,7 @@ fn law_arguments(law: &LintLaw) -> LawArguments {
         texture: texture.clone(),
         score_eigenvalues: None,
         score_data: None,
+        score: None,
     }
 }
 

@@ -10,10 +10,12 @@ use crate::files::{
 use crate::progress::Progress;
 use crate::report::{number, wrapped};
 use anyhow::{Context, Result, bail};
+use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::spectral::{
     Coordinates, Corrector, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions, SpectralFit,
     choose,
 };
+use fokker::statistics::GaussianMixture;
 use fokker::{Blocks, Monitor};
 use ndarray::Array2;
 use serde_json::json;
@@ -191,7 +193,8 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
         corrector: Corrector {
             steps: arguments.corrector,
             step: arguments.corrector_step,
-            metropolis: arguments.metropolis,
+            // Cosines live on [0, π], where plain steps of the usual length are biased.
+            metropolis: arguments.metropolis || fit.coordinates() != Coordinates::Standard,
         },
         seed: global.seed,
         monitor: &monitor,
@@ -288,8 +291,93 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
 /// `fokker spectral problem`.
 pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> {
     check_output(&arguments.output)?;
-    let _ = global;
-    bail!("not yet")
+    let problem = Problem::parse(&arguments.problem)?;
+    check_count(arguments.n, problem.dim())?;
+    let output = arguments.output.display().to_string();
+    if global.dry_run {
+        let plan = json!({ "n": arguments.n, "d": problem.dim(), "output": output });
+        return render(global, &plan, || {
+            Ok(format!("would draw {} samples of {}\n", arguments.n, arguments.problem))
+        });
+    }
+    let monitor = Progress::new(global.quiet);
+    let (x, facts) = problem.sample(arguments.n, global.seed, &monitor)?;
+    drop(monitor);
+    write_npy(&arguments.output, &Values::Rows(x.view()))?;
+    let mut summary = json!({ "problem": arguments.problem, "n": x.nrows(), "d": x.ncols() });
+    for (name, value) in &facts {
+        summary[name.replace(' ', "_")] = json!(value);
+    }
+    summary["output"] = json!(output);
+    render(global, &summary, || {
+        let mut entries =
+            vec![("samples", format!("{} × {} of {}", x.nrows(), x.ncols(), arguments.problem))];
+        entries.extend(facts.iter().map(|(name, value)| (*name, digits(*value))));
+        entries.push(("saved", output.clone()));
+        Ok(lines(&entries))
+    })
+}
+
+/// Numbers with their names.
+type Facts = Vec<(&'static str, f64)>;
+
+enum Problem {
+    Chain(Chain),
+    Lattice(Lattice),
+    DoubleWell(Box<CoupledDoubleWell>),
+    Mixture(GaussianMixture),
+}
+
+impl Problem {
+    fn parse(text: &str) -> Result<Self> {
+        let extents = |text: &str| {
+            let (rows, columns) = text.split_once('x')?;
+            Some((rows.parse().ok()?, columns.parse().ok()?))
+        };
+        Ok(match (text, text.split_once(':')) {
+            ("double-well", _) => Problem::DoubleWell(Box::new(CoupledDoubleWell::new())),
+            ("mixture-1d", _) => Problem::Mixture(line_mixture()?),
+            (_, Some(("gl", sites))) if sites.parse::<usize>().is_ok() => {
+                Problem::Chain(Chain::new(sites.parse()?)?)
+            }
+            (_, Some(("lattice", text))) if extents(text).is_some() => {
+                let (rows, columns) = extents(text).unwrap_or((0, 0));
+                Problem::Lattice(Lattice::new(rows, columns)?)
+            }
+            _ => {
+                let known = "gl:SITES, lattice:ROWSxCOLUMNS, double-well, mixture-1d".to_owned();
+                return Err(fokker::Error::Name { what: "problem", found: text.to_owned(), known }.into());
+            }
+        })
+    }
+
+    fn dim(&self) -> usize {
+        match self {
+            Problem::Chain(chain) => chain.energy().dim(),
+            Problem::Lattice(lattice) => lattice.energy().dim(),
+            Problem::DoubleWell(_) => 2,
+            Problem::Mixture(mixture) => mixture.dim(),
+        }
+    }
+
+    /// Samples, and numbers that are known of the law or of the sampling.
+    fn sample(&self, n: usize, seed: u64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Facts)> {
+        Ok(match self {
+            Problem::Chain(chain) => (chain.sample(n, seed), vec![("log Z", chain.log_partition())]),
+            Problem::DoubleWell(well) => (well.sample(n, seed), vec![("log Z", well.log_partition())]),
+            Problem::Mixture(mixture) => (mixture.sample(n, seed), vec![]),
+            Problem::Lattice(lattice) => {
+                let options = LatticeOptions { draws: n, seed, monitor, ..Default::default() };
+                let sample = lattice.sample(&options)?;
+                let facts = vec![
+                    ("accepted", sample.acceptance),
+                    ("effective", sample.effective),
+                    ("R hat", sample.r_hat),
+                ];
+                (sample.x, facts)
+            }
+        })
+    }
 }
 
 fn check_count(n: usize, d: usize) -> Result<()> {

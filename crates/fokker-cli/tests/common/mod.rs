@@ -89,11 +89,15 @@ pub fn bytes(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// A folder with the clouds that the examples of the help name.
+/// A folder with the clouds, the rows and the fit that the examples of the help name.
 pub fn example_clouds() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
     write("a.csv", "0,0\n1,0\n0,1\n1,1\n");
     write("b.csv", "3,4\n4,4\n3,5\n4,5\n");
+    let rows: String =
+        (0..200).map(|i| format!("{},{}\n", (i * 37 % 101) as f64 / 10.0, i * i % 97)).collect();
+    write("x.csv", &rows);
+    succeed_in(folder.path(), "spectral fit x.csv --reference hermite -o score.safetensors");
     folder
 }

@@ -34,6 +34,7 @@
 //! assert!(report.w2 > 0.0 && (report.w2 - report.discretisation).abs() < 1e-14);
 //! ```
 
+mod affine;
 mod continuous;
 mod export;
 mod frame;
@@ -43,6 +44,7 @@ mod probe;
 mod report;
 pub mod tune;
 
+pub use affine::{OnClock, ScoreAudit, audit_score};
 pub use export::{Export, integer_timesteps, parse_sigmas, timesteps};
 pub use lint::{Code, Finding, Severity, lint_config, lint_sigmas};
 pub use matrix::{MatrixPropagation, propagate_matrix};

@@ -144,7 +144,7 @@ impl Frame {
     fn dependent(&self, j: usize, total: &Part, sample: &Sample) -> Option<Column> {
         let deviation = |j: usize| (total.scatter[j] / total.weight).sqrt();
         let (mean, s) = (total.mean[j], deviation(j));
-        if total.low[j] == total.high[j] || !(s > 1e-13 * mean.abs()) {
+        if total.low[j] == total.high[j] || s <= 1e-13 * mean.abs() || s.is_nan() {
             return Some(Column::Constant(mean));
         }
         let standard = |row: ArrayView1<f64>, k: usize| (row[k] - total.mean[k]) / deviation(k);

@@ -5,9 +5,10 @@ use super::coordinates::{Coordinates, Frame};
 use super::indices::{Index, Shape};
 use super::plan::{Plan, Work};
 use super::summary::{Rows, Sample, Summary};
+use super::system::System;
 use super::terms::{Key, Terms};
 use crate::{Blocks, Error, Merge, Result};
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use std::sync::Arc;
 
 /// Most accumulators of a fit, 8 bytes each, of which about 20 sets are held.
@@ -165,6 +166,23 @@ impl Moments {
         Ok(Moments { design, tree, count })
     }
 
+    /// `A(t)` `[K, K]` and `b(t)` `[K]` of the rows the fit uses, in the order of
+    /// [`EigenScore::functions`](super::EigenScore::functions), O(K²).
+    ///
+    /// # Errors
+    /// No row of positive weight.
+    pub fn system(&self, time: f64) -> Result<(Array2<f64>, Array1<f64>)> {
+        let (used, _) = self.means()?;
+        let terms = &self.design.terms;
+        let (mut a, mut b) = System::new(terms, &used.values, time).into_dense();
+        for (i, root) in terms.eigenvalues.iter().map(|l| l.sqrt()).enumerate() {
+            a.row_mut(i).mapv_inplace(|x| x * root);
+            a.column_mut(i).mapv_inplace(|x| x * root);
+            b[i] *= root;
+        }
+        Ok((a, b))
+    }
+
     /// The moments of the rows the fit uses, and of those held out.
     pub(super) fn means(&self) -> Result<(Means, Option<Means>)> {
         let Some(total) = self.tree.total() else { return Err(Error::Empty { name: "data" }) };
@@ -173,7 +191,7 @@ impl Moments {
             effective: sums.weight * sums.weight / sums.squares,
             values: self.design.plan.moments(&sums.values, sums.weight),
         };
-        if !(total.used.weight > 0.0) {
+        if total.used.weight <= 0.0 {
             return Err(Error::Empty { name: "data of positive weight" });
         }
         let used = means(&total.used);

@@ -97,6 +97,11 @@ impl<'a> System<'a> {
         a
     }
 
+    /// Ã and b̃.
+    pub fn into_dense(self) -> (Array2<f64>, Array1<f64>) {
+        (self.dense(0.0), Array1::from(self.right))
+    }
+
     /// `½ c·Ac − b·c`, of scaled coefficients.
     pub fn objective(&self, scaled: &[f64]) -> f64 {
         let mut product = vec![0.0; self.len()];
@@ -186,7 +191,7 @@ impl<'a> System<'a> {
             self.multiply(&p, &mut q);
             q.iter_mut().zip(&p).for_each(|(q, p)| *q += ridge * p);
             let curvature = dot(&p, &q);
-            if !(curvature > 0.0) || alphas.len() == MOST {
+            if curvature <= 0.0 || curvature.is_nan() || alphas.len() == MOST {
                 return Err(Error::Numerical {
                     what: "the fit",
                     reason: format!(
