@@ -6,7 +6,7 @@ use super::equations::Terms;
 use super::weak::weak_equations;
 use super::{Energy, FitOptions, InteractionTerm, PotentialTerm, Ridge, Scheme, Snapshots, TimeBasis};
 use crate::regression::{self, NormalEquations, RidgePath};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Merge, Monitor, Result};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 
@@ -193,7 +193,25 @@ impl<'a> Problem<'a> {
     }
 
     /// The linear problems to solve: one, or one per interval where they share no unknown.
-    fn systems(&self) -> Vec<NormalEquations> {
+    ///
+    /// More unknowns than equations would be a fit of noise.
+    fn determined(&self) -> Result<Vec<NormalEquations>> {
+        let systems = self.assembled();
+        match systems.iter().find(|system| system.unknowns() > system.count()) {
+            Some(system) => Err(Error::Undefined {
+                what: "a fit",
+                reason: format!(
+                    "there are more unknowns ({}) than equations ({})",
+                    system.unknowns(),
+                    system.count()
+                ),
+                remedy: "use fewer features, or data with more particles",
+            }),
+            None => Ok(systems),
+        }
+    }
+
+    fn assembled(&self) -> Vec<NormalEquations> {
         if self.separate() {
             return self.intervals.clone();
         }
@@ -215,7 +233,7 @@ impl<'a> Problem<'a> {
 
     /// Everything that solves for any relative ridge need.
     pub fn paths(&self) -> Result<Vec<RidgePath>> {
-        self.systems().par_iter().map(NormalEquations::path).collect()
+        self.determined()?.par_iter().map(NormalEquations::path).collect()
     }
 
     /// The energy for one relative ridge.
@@ -226,7 +244,7 @@ impl<'a> Problem<'a> {
 
     /// The energy for an absolute ridge.
     pub fn absolute(&self, ridge: f64) -> Result<Energy> {
-        let systems = self.systems();
+        let systems = self.determined()?;
         let fits =
             systems.par_iter().map(|system| system.solve_absolute(ridge)).collect::<Result<Vec<_>>>()?;
         Ok(self.assemble(&fits))
@@ -234,15 +252,17 @@ impl<'a> Problem<'a> {
 
     /// The relative ridge that minimises generalised cross-validation over all systems together.
     pub fn cross_validated(&self, paths: &[RidgePath]) -> Result<f64> {
-        let mut best = (f64::INFINITY, RIDGES[0]);
+        let mut best = (f64::INFINITY, RIDGES[RIDGES.len() - 1]);
         for ridge in RIDGES {
             let mut sums = (0.0, 0.0, 0.0);
             for path in paths {
                 let (square, freedom, count) = path.cross_validation(ridge)?;
                 sums = (sums.0 + square, sums.1 + freedom, sums.2 + count);
             }
-            let score = sums.0 / (1.0 - sums.1 / sums.2).powi(2);
-            if score < best.0 {
+            // With as many degrees of freedom as equations nothing is left to judge by.
+            let left = 1.0 - sums.1 / sums.2;
+            let score = sums.0 / (left * left);
+            if left > 1e-6 && score < best.0 {
                 best = (score, ridge);
             }
         }
@@ -250,20 +270,12 @@ impl<'a> Problem<'a> {
     }
 
     fn solve(&self, mut chosen: Chosen) -> Result<Fit> {
-        let systems = self.systems();
-        for system in &systems {
-            if system.unknowns() > crate::Merge::count(system) {
-                return Err(Error::Undefined {
-                    what: "a fit",
-                    reason: format!(
-                        "there are more unknowns ({}) than equations ({})",
-                        system.unknowns(),
-                        crate::Merge::count(system)
-                    ),
-                    remedy: "use fewer features, or data with more particles",
-                });
-            }
-        }
+        // The weak form has as many equations as test functions, however many the particles: asked
+        // for by name it is solved all the same, and the rank says what is known.
+        let systems = match self.scheme {
+            Scheme::Weak => self.assembled(),
+            _ => self.determined()?,
+        };
         let fits: Vec<regression::Fit> = match chosen.ridge {
             Ridge::Absolute(ridge) => {
                 systems.par_iter().map(|system| system.solve_absolute(ridge)).collect::<Result<_>>()?
@@ -282,7 +294,7 @@ impl<'a> Problem<'a> {
         Ok(Fit {
             residuals: self.residuals(&energy),
             unknowns: fits.iter().map(|fit| fit.coefficients.len()).sum(),
-            equations: systems.iter().map(crate::Merge::count).sum(),
+            equations: systems.iter().map(Merge::count).sum(),
             rank: fits.iter().map(|fit| fit.rank).sum(),
             condition: fits.iter().fold(1.0, |worst: f64, fit| worst.max(fit.condition)),
             energy,
