@@ -158,7 +158,7 @@ Examples:
   fokker audit errors --spectrum natural:16x16x3 --nfe 20,50 --grid log-snr
   fokker audit errors --spectrum natural:8x8x1 --scheme all --format markdown
 
-Schemes: em, ei, relative-ei, relative-heun, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4
+Schemes: em, ei, relative-ei, heun-sde, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4
   (flow ODE in t); ddim, edm-heun (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic,
   total churn S = 30)
 Schedules: linear:β0:β1[:T], song:βmin:βmax[:T] (Song's β is twice ours), scaled-linear:β0:β1[:T],

@@ -76,7 +76,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     std::fs::write(folder.join("junk.safetensors"), "junk").unwrap();
     std::fs::write(folder.join("empty.csv"), "").unwrap();
     for (line, words) in [
-        ("fit x.csv", "row 3, column 1"),
+        ("fit x.csv", "line 4, column 2"),
         ("fit none.csv", "no such file"),
         ("fit empty.csv", "empty"),
         ("fit y.csv --pairs lattice:3x3", "lattice"),
@@ -91,7 +91,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         ("sample y.csv -o a.npy", "y.csv"),
         ("density junk.safetensors y.csv -o a.npy", "junk.safetensors"),
         ("score junk.safetensors y.csv --at -1 -o a.npy", "--at"),
-        ("problem gl:0 -o a.npy", "site"),
+        ("problem gl:0 -o a.npy", "from 1 to 4096"),
         ("problem ring -o a.npy", "gl:SITES"),
     ] {
         let ran = run_in(folder, &format!("spectral {line}"));

@@ -88,7 +88,7 @@ pub struct ScoreAudit {
 ///
 /// The first term is exact, from the scheme's own code; the second is Monte Carlo over 4096
 /// particles. `errors.score` compares the continuous process with that of the exact score, from
-/// p_T, by 400 steps of `rk4` or `relative-heun`. Cost O((1 + h)³ d³ + 4096 score evaluations) a step.
+/// p_T, by 400 steps of `rk4` or `heun-sde`. Cost O((1 + h)³ d³ + 4096 score evaluations) a step.
 ///
 /// # Errors
 /// Singular data, dimensions that differ, a step for which scheme or score is not defined.
@@ -188,7 +188,7 @@ mod tests {
         let schedule = Linear::new(0.05, 10.0, 1.0).unwrap();
         let grid = Grid::new(Spacing::LogSnr, 20, 1e-3, &schedule).unwrap();
         let score = GaussianScore::new(&other, &schedule);
-        for name in ["em", "heun", "dpmpp-2m", "relative-heun"] {
+        for name in ["em", "heun", "dpmpp-2m", "heun-sde"] {
             let scheme = parse_scheme(name).unwrap();
             let expected = Audit::with_score(&data, &other, &schedule).unwrap();
             let expected = expected.errors(&*scheme, &grid, Start::Normal).unwrap();

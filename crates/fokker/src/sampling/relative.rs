@@ -20,7 +20,7 @@ pub struct RelativeHeun;
 
 impl Scheme for RelativeHeun {
     fn name(&self) -> &'static str {
-        "relative-heun"
+        "heun-sde"
     }
 
     fn order(&self) -> u32 {

@@ -40,7 +40,7 @@ impl<'a> ReverseProcess<'a> {
                 "{scheme} needs the signal and noise scales of an Ornstein-Uhlenbeck process, {} has none",
                 self.reference.name()
             ),
-            remedy: "use em, relative-ei, relative-heun, euler, heun or rk4",
+            remedy: "use em, relative-ei, heun-sde, euler, heun or rk4",
         })
     }
 
@@ -154,7 +154,7 @@ pub const SCHEMES: [&str; 13] = [
     "em",
     "ei",
     "relative-ei",
-    "relative-heun",
+    "heun-sde",
     "ddpm",
     "ddpm-exact",
     "euler",
@@ -184,7 +184,7 @@ pub fn parse_scheme(name: &str) -> Result<Box<dyn Scheme>> {
         "em" => Box::new(EulerMaruyama),
         "ei" => Box::new(ExponentialIntegrator),
         "relative-ei" => Box::new(RelativeExponentialIntegrator),
-        "relative-heun" => Box::new(RelativeHeun),
+        "heun-sde" => Box::new(RelativeHeun),
         "ddpm" => Box::new(Ddpm),
         "ddpm-exact" => Box::new(DdpmExact),
         "euler" => Box::new(Euler),

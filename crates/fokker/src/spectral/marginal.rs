@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// beyond the last       1 − U = (1 − U_m) (1 + ξ z)^{−1/ξ},   z = (x − x_m) U'(x_m)/(1 − U_m)       and mirrored
 /// ```
 ///
-/// The tail index 0 ≤ ξ ≤ 2 matches the quantile ten times further out; ξ = 0 is exponential.
+/// The tail index 0 ≤ ξ ≤ 2 and the slope match the quantiles two and ten times further out; ξ = 0 is
+/// exponential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Marginal {
     knots: Vec<f64>,
@@ -80,8 +81,11 @@ impl Marginal {
         let slopes = pchip::slopes(&knots, &at);
         let mut marginal = Marginal { knots, levels: at, slopes, tails: [0.0; 2] };
         marginal.raise_slopes();
-        for (side, level) in [(0, TAIL / 10.0), (1, 1.0 - TAIL / 10.0)] {
-            marginal.tails[side] = marginal.tail_index(side, quantile(level));
+        for (side, near, far) in [
+            (0, quantile(TAIL / 2.0), quantile(TAIL / 10.0)),
+            (1, quantile(1.0 - TAIL / 2.0), quantile(1.0 - TAIL / 10.0)),
+        ] {
+            marginal.fit_tail(side, near, far);
         }
         Some(marginal)
     }
@@ -95,18 +99,27 @@ impl Marginal {
         }
     }
 
-    /// ξ for which the tail passes through `quantile` where its mass has fallen to a tenth.
-    fn tail_index(&self, side: usize, quantile: f64) -> f64 {
-        let (x, level, slope) = self.end(side);
-        let z = (quantile - x).abs() * slope / level;
-        // z = (10^ξ − 1)/ξ, increasing in ξ.
-        let at = |xi: f64| if xi < 1e-9 { 10f64.ln() } else { (10f64.powf(xi) - 1.0) / xi };
+    /// The tail, and the slope it starts with, through the quantiles where its mass has fallen to a
+    /// half and to a tenth: the slope that the knots alone give is a third of it for Cauchy's law.
+    fn fit_tail(&mut self, side: usize, near: f64, far: f64) {
+        let last = self.knots.len() - 1;
+        let (end, inner) = if side == 0 { (0, 1) } else { (last, last - 1) };
+        let (x, mass, _) = self.end(side);
+        let (near, far) = ((near - x).abs(), (far - x).abs());
+        // z(r) = (r^ξ − 1)/ξ where the mass has fallen by r.
+        let z = |r: f64, xi: f64| if xi < 1e-9 { r.ln() } else { (xi * r.ln()).exp_m1() / xi };
+        if near <= 0.0 {
+            return;
+        }
         let (mut low, mut high) = (0.0, 2.0);
         for _ in 0..50 {
             let middle = 0.5 * (low + high);
-            if at(middle) < z { low = middle } else { high = middle }
+            if z(10.0, middle) / z(2.0, middle) < far / near { low = middle } else { high = middle }
         }
-        low
+        self.tails[side] = low;
+        let secant = (self.levels[end] - self.levels[inner]) / (self.knots[end] - self.knots[inner]);
+        // Within these bounds the cubic stays increasing.
+        self.slopes[end] = (mass * z(2.0, low) / near).clamp(0.1 * secant, 3.0 * secant);
     }
 
     /// Outermost knot, mass beyond it, slope there.

@@ -115,7 +115,7 @@ impl Mode<'_> {
         let singular_end = self.value == 0.0 && times[times.len() - 1] == 0.0;
         match scheme {
             "ddpm" => times.windows(2).all(|w| 2.0 * (w[0] - w[1]) * self.clock.rate(w[0]) < 1.0),
-            "heun" | "rk4" | "relative-heun" => !singular_end,
+            "heun" | "rk4" | "heun-sde" => !singular_end,
             _ => true,
         }
     }
@@ -159,7 +159,7 @@ impl Mode<'_> {
                 (gain, frozen * mean / variance, -(-2.0 * passed).exp_m1())
             }
             // The trapezium of the same, p = e^{−h} y + 2(1 − e^{−h}) (s + y) + noise
-            "relative-heun" => {
+            "heun-sde" => {
                 let (decay, gain) = ((-passed).exp(), -(-passed).exp_m1());
                 let end = self.marginal(s);
                 let (slope, shift) = (1.0 - 1.0 / variance, mean / variance);
