@@ -27,8 +27,8 @@ pub enum PopulationCommand {
 
 const FIT_HELP: &str = "\
 Examples:
-  fokker population fit cells.csv -o energy.safetensors
-  fokker population fit cells.csv --potential poly:2 --scheme midpoint --ridge gcv --json
+  fokker population fit cells.csv -o e.safetensors
+  fokker population fit cells.csv --potential poly:2 --scheme midpoint
 
 Snapshots: .csv with a column of times (time or samples, or --time), .npz with x, time and perhaps
   mass, .h5ad with --rep and --time, or any rows with --labels; labels such as E7.5, d3 or day 3
@@ -42,14 +42,14 @@ JSON: chosen, unknowns, equations, rank, condition, residuals, temperature, seco
 
 const PREDICT_HELP: &str = "\
 Example:
-  fokker population predict energy.safetensors --from cells.csv --at 0 --times 0.5,1 -o later.csv
+  fokker population predict e.safetensors --from x.csv --at 0 --times 1 -o p.csv
 
 Where --from has times, its rows of time --at are moved; otherwise all of its rows";
 
 const VALIDATE_HELP: &str = "\
 Examples:
   fokker population validate cells.csv
-  fokker population validate cells.csv --hold-out time --seeds 1 --metric w2 --json
+  fokker population validate cells.csv --hold-out time --seeds 1 --json
 
 floor: two samples of the truth against one another, persistence: nothing moves, affine: the map
   between Gaussians, ot_interpolation: between the neighbouring snapshots (held-out times only),
@@ -58,7 +58,7 @@ JSON: steps [from, to and these], mean, sd (over seeds, of the mean), chosen, ro
 
 const SIMULATE_HELP: &str = "\
 Example:
-  fokker population simulate --potential styblinski-tang --particles 200 --seed 0 -o cells.csv
+  fokker population simulate --potential styblinski-tang --seed 0 -o cells.csv
 
 Energies: styblinski-tang, holder-table, zigzag-ridge, oakley-ohagan, watershed, ishigami, sphere,
   friedman, bohachevsky, flowers, wavy-plateau, double-exp, relu, rotational, flat";

@@ -99,5 +99,12 @@ pub fn example_clouds() -> tempfile::TempDir {
         (0..200).map(|i| format!("{},{}\n", (i * 37 % 101) as f64 / 10.0, i * i % 97)).collect();
     write("x.csv", &rows);
     succeed_in(folder.path(), "spectral fit x.csv --reference hermite -o score.safetensors");
+    // Snapshots, and an energy that says something about every time.
+    let cells = "population simulate --potential sphere --particles 100 --snapshots 4 -o cells.csv";
+    succeed_in(folder.path(), cells);
+    succeed_in(
+        folder.path(),
+        "population fit cells.csv --potential poly:2 --scheme explicit -o e.safetensors",
+    );
     folder
 }

@@ -270,12 +270,7 @@ impl<'a> Problem<'a> {
     }
 
     fn solve(&self, mut chosen: Chosen) -> Result<Fit> {
-        // The weak form has as many equations as test functions, however many the particles: asked
-        // for by name it is solved all the same, and the rank says what is known.
-        let systems = match self.scheme {
-            Scheme::Weak => self.assembled(),
-            _ => self.determined()?,
-        };
+        let systems = self.determined()?;
         let fits: Vec<regression::Fit> = match chosen.ridge {
             Ridge::Absolute(ridge) => {
                 systems.par_iter().map(|system| system.solve_absolute(ridge)).collect::<Result<_>>()?
