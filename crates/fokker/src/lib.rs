@@ -1,15 +1,17 @@
 //! Diffusion models in closed form.
 //!
 //! Everything is about one equation, `dX = −∇V(X) dτ + √2 dW`, and its reversal. The crate computes
-//! exactly how far a discretised sampler lands from Gaussian data ([`audit`]), and estimates score,
-//! density and samples of data by one linear solve per time ([`spectral`]).
+//! exactly how far a discretised sampler lands from Gaussian data ([`audit`]), estimates score,
+//! density and samples of data by one linear solve per time ([`spectral`]), and recovers the energy of
+//! a population from snapshots by one linear solve ([`population`]).
 //!
 //! ```text
-//! audit   spectral               exact errors of samplers; scores, densities and samples from data
+//! audit   spectral   population  exact errors of samplers; scores from samples; energies from snapshots
 //!   ↓
 //! sampling → score → process     reverse process and schemes; ∇log p_t; schedules and grids
 //!   ↓
-//! statistics   transport         Gaussian laws and covariances; distances between laws
+//! basis   regression             functions with derivatives; least squares that merge
+//! statistics   transport         laws, clusters and covariances; couplings and distances
 //!
 //! problems                       problems with known answers, for tests, docs and the demo
 //! ```
