@@ -1,0 +1,145 @@
+"""What the two estimators share: parameters, conversion, and scikit-learn's conventions where it is."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _fokker
+
+if TYPE_CHECKING:
+
+    class Base:
+        """For type checkers: scikit-learn has no stubs, and need not be there."""
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+
+        def set_params(self, **params: Any) -> Any: ...
+
+    class NotFittedError(ValueError, AttributeError):
+        """An estimator is used before it is fitted."""
+
+else:
+    try:
+        from sklearn.base import BaseEstimator as Base
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+
+        class NotFittedError(ValueError, AttributeError):
+            """An estimator is used before it is fitted."""
+
+        class Base:
+            """Parameters are the arguments of ``__init__``, as in scikit-learn."""
+
+            @classmethod
+            def _names(cls):
+                return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+            def get_params(self, deep=True):
+                """The parameters by name."""
+                return {name: getattr(self, name) for name in self._names()}
+
+            def set_params(self, **params):
+                """Changes parameters; returns the estimator."""
+                for name, value in params.items():
+                    if name not in self._names():
+                        raise ValueError(f"{type(self).__name__} has no parameter {name!r}")
+                    setattr(self, name, value)
+                return self
+
+            def __getstate__(self):
+                return dict(self.__dict__)
+
+            def __repr__(self):
+                items = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+                return f"{type(self).__name__}({items})"
+
+
+class Estimator(Base):
+    """Checks of arguments, by the names of columns too."""
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def _observed(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.object_] | None]:
+        """X as numbers, and the names of its columns when all of them are text."""
+        rows = _fokker.as_matrix(X, "X")
+        if rows.shape[0] == 0 or rows.shape[1] == 0:
+            empty = "sample" if rows.shape[0] == 0 else "feature"
+            raise ValueError(
+                f"X has 0 {empty}(s) (shape={rows.shape}) while a minimum of 1 is required by {type(self).__name__}."
+            )
+        return rows, _column_names(X)
+
+    def _remember(self, rows: NDArray[np.float64], names: NDArray[np.object_] | None) -> None:
+        self.n_features_in_ = rows.shape[1]
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _asked(self, X: Any) -> NDArray[np.float64]:
+        """X to evaluate a fit at."""
+        self._require_fit()
+        rows, names = self._observed(X)
+        if rows.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {rows.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        known = getattr(self, "feature_names_in_", None)
+        if names is not None and known is not None and list(names) != list(known):
+            raise ValueError(
+                "The feature names should match those that were passed during fit: "
+                f"found {list(names)}, expected {list(known)}"
+            )
+        return rows
+
+    def _require_fit(self) -> None:
+        if not hasattr(self, "n_features_in_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet: call 'fit' before using it."
+            )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+
+def _column_names(X: Any) -> NDArray[np.object_] | None:
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        return None
+    names = list(columns)
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return np.array(names, dtype=object)
+
+
+def seed_of(random_state: Any) -> int:
+    """The seed of a ``random_state``: a number as it is; None or a generator gives one at random."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**63))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, (int, np.integer)) and random_state >= 0:
+        return int(random_state)
+    raise ValueError(f"random_state must be a non-negative integer, a generator or None, found {random_state!r}")
+
+
+def weights_of(sample_weight: ArrayLike | None, rows: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Weights of rows; a single number weighs all of them alike."""
+    if sample_weight is None:
+        return None
+    if np.isscalar(sample_weight):
+        return np.full(len(rows), float(sample_weight))  # type: ignore[arg-type]
+    weights = _fokker.as_vector(sample_weight, "sample_weight")
+    if len(weights) != len(rows):
+        raise ValueError(f"sample_weight has {len(weights)} entries, X has {len(rows)} rows")
+    if not weights.any():
+        raise ValueError("sample_weight must not be zero for every row")
+    return weights

@@ -1,0 +1,226 @@
+"""The Rust half of fokker; use the package, not this module."""
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Array = NDArray[np.float64]
+
+__all__ = [
+    "InputError",
+    "Law",
+    "NumericalError",
+    "PopulationFit",
+    "Schedule",
+    "SpectralFit",
+    "SpectralMoments",
+    "as_matrix",
+    "as_vector",
+    "audit_errors",
+    "audit_lint",
+    "audit_propagate",
+    "audit_sample",
+    "audit_tune",
+    "exact",
+    "exact_matrix",
+    "interpolate",
+    "population_fit",
+    "population_validate",
+    "sinkhorn",
+    "spectral_fit",
+    "wasserstein",
+]
+
+class InputError(ValueError):
+    argument: str | None
+    index: tuple[int, ...] | None
+    found: float | None
+    expected: str | None
+    reason: str | None
+
+class NumericalError(ArithmeticError):
+    argument: str | None
+    index: tuple[int, ...] | None
+    found: float | None
+    expected: str | None
+    reason: str | None
+
+def as_matrix(x: ArrayLike | Any, name: str) -> _Array: ...
+def as_vector(x: ArrayLike | Any, name: str) -> _Array: ...
+def exact(
+    x: ArrayLike,
+    y: ArrayLike,
+    cost: str,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> dict[str, Any]: ...
+def exact_matrix(
+    costs: ArrayLike, source_weights: ArrayLike | None, target_weights: ArrayLike | None
+) -> dict[str, Any]: ...
+def wasserstein(
+    x: ArrayLike,
+    y: ArrayLike,
+    p: int,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> float: ...
+def sinkhorn(
+    x: ArrayLike,
+    y: ArrayLike,
+    cost: str,
+    epsilon: float,
+    relative: bool,
+    relaxation: tuple[float | None, float | None],
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+    tolerance: float,
+    max_iterations: int,
+    plan: bool,
+) -> dict[str, Any]: ...
+def interpolate(
+    x: ArrayLike,
+    y: ArrayLike,
+    t: float,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> tuple[_Array, _Array]: ...
+@final
+class Law:
+    @classmethod
+    def from_eigenvalues(cls, eigenvalues: ArrayLike) -> Law: ...
+    @classmethod
+    def from_covariance(cls, mean: ArrayLike | None, covariance: ArrayLike) -> Law: ...
+    @classmethod
+    def from_rows(cls, x: ArrayLike, keep_columns: bool) -> Law: ...
+    @classmethod
+    def from_spectrum(cls, name: str) -> Law: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def mean(self) -> _Array: ...
+    @property
+    def eigenvalues(self) -> _Array: ...
+    @property
+    def factor(self) -> _Array: ...
+    def distance(self, other: Law) -> float: ...
+
+@final
+class Schedule:
+    @classmethod
+    def parse(cls, text: str) -> Schedule: ...
+    @classmethod
+    def from_betas(cls, betas: ArrayLike) -> Schedule: ...
+    @classmethod
+    def from_config(cls, text: str) -> Schedule: ...
+    @property
+    def horizon(self) -> float: ...
+    def clock(self, t: float) -> float: ...
+    def alpha(self, t: float) -> float: ...
+    def sigma(self, t: float) -> float: ...
+    def export(self, times: list[float], program: str) -> str: ...
+
+def audit_errors(
+    law: Law,
+    score: Law | None,
+    schedule: Schedule,
+    sampler: dict[str, Any],
+    start: str,
+    per_eigenvalue: bool,
+    along_time: bool,
+) -> dict[str, Any]: ...
+def audit_propagate(
+    score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any]
+) -> tuple[_Array, _Array, _Array, int]: ...
+def audit_sample(
+    score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any], particles: int, seed: int
+) -> _Array: ...
+def audit_tune(
+    law: Law, scheme: str, nfe: int, schedule: Schedule, start: str, stop: float | None
+) -> dict[str, Any]: ...
+def audit_lint(
+    sigmas: list[float] | None, text: str | None, steps: int, law: Law, scheme: str | None
+) -> list[dict[str, Any]]: ...
+def spectral_fit(
+    x: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]
+) -> tuple[SpectralFit, SpectralMoments]: ...
+@final
+class SpectralMoments:
+    @property
+    def count(self) -> int: ...
+    def observe(
+        self, x: ArrayLike, weights: ArrayLike | None, options: dict[str, Any], alone: bool
+    ) -> SpectralMoments: ...
+    def merged(self, other: SpectralMoments) -> SpectralMoments: ...
+    def solve(self, ridge: str) -> SpectralFit: ...
+
+@final
+class SpectralFit:
+    @property
+    def dim(self) -> int: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def times(self) -> tuple[float, float]: ...
+    @property
+    def condition(self) -> float: ...
+    def report(self) -> str: ...
+    def sentence(self) -> str | None: ...
+    def sample(
+        self,
+        n: int,
+        seed: int,
+        steps: int,
+        stop: float,
+        corrector: int,
+        corrector_step: float,
+        metropolis: bool,
+    ) -> tuple[_Array, float | None]: ...
+    def log_density(self, x: ArrayLike) -> _Array: ...
+    def score_at(self, t: float, x: ArrayLike) -> _Array: ...
+    def to_bytes(self) -> bytes: ...
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SpectralFit: ...
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
+
+def population_fit(
+    x: ArrayLike, times: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]
+) -> tuple[PopulationFit, dict[str, Any]]: ...
+def population_validate(
+    x: ArrayLike,
+    times: ArrayLike,
+    weights: ArrayLike | None,
+    options: dict[str, Any],
+    hold_out: str,
+    seeds: int,
+    p: int,
+) -> dict[str, Any]: ...
+@final
+class PopulationFit:
+    @property
+    def dim(self) -> int: ...
+    @property
+    def times(self) -> _Array: ...
+    @property
+    def temperature(self) -> float | None: ...
+    @property
+    def potential_coefficients(self) -> _Array | None: ...
+    @property
+    def interaction_coefficients(self) -> _Array | None: ...
+    def potential(self, t: float, x: ArrayLike) -> _Array: ...
+    def interaction(self, r: ArrayLike) -> _Array: ...
+    def velocity(self, t: float, x: ArrayLike, population: ArrayLike, weights: ArrayLike) -> _Array: ...
+    def predict(
+        self,
+        x: ArrayLike,
+        start: float,
+        times: list[float],
+        weights: ArrayLike | None,
+        steps_per_interval: int | None,
+        noise: bool,
+        seed: int,
+    ) -> list[_Array]: ...
+    def to_bytes(self) -> bytes: ...
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PopulationFit: ...
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...

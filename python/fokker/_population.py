@@ -1,0 +1,264 @@
+"""Energies from snapshots of a population, as an estimator."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _fokker
+from ._estimator import Estimator, seed_of, weights_of
+
+
+class PopulationEnergy(Estimator):
+    """The energy that moves a population, from snapshots of it, by one linear solve.
+
+    ``J(μ) = ∫V dμ + ½∬W(x − y) dμ dμ + θ∫ρ log ρ``, so ``dX = −(∇V + ∇W∗μ) dt + √(2θ) dB``; V and W
+    are linear in their coefficients, and the condition of optimality of a JKO step between
+    neighbouring snapshots is linear in them [Terpin et al. 2024]. Particles are not followed: a
+    snapshot shows others than the one before, and not as many.
+
+    Parameters
+    ----------
+    potential_features : str
+        Functions of V: "auto" (chosen by inner hold-out), "none", or a list such as "poly:3" or
+        "poly:2+rbf:50".
+    interaction_features : str or None
+        Functions of W: "quadratic", "radial:8", "quadratic+radial:8".
+    internal : int or None
+        Fit the temperature θ, with the density by so many Gaussians.
+    time : {"none", "interval", "poly:DEGREE"}
+        How V depends on time.
+    scheme : {"auto", "explicit", "implicit", "midpoint", "weak"}
+        Where rows are evaluated.
+    coupling : str
+        "exact", "batch:SIZE", "sinkhorn:EPSILON" or "sinkhorn:EPSILONr" (relative to the median cost).
+    ridge : "auto", "gcv" or float
+        Relative ridge.
+    raw_features : bool
+        Functions of the coordinates as they are, not of scaled ones.
+    random_state : int
+        Seed of everything random in the fit.
+
+    Attributes
+    ----------
+    n_features_in_, feature_names_in_ : int, array
+        Number of columns, and their names when X had some.
+    times_ : array
+        Times of the snapshots.
+    temperature_ : float or None
+        θ; a negative one is what the data gave.
+    potential_coefficients_, interaction_coefficients_ : array or None
+        ``[L, K]`` and ``[K]``.
+    report_ : dict
+        scheme, potential and ridge that were chosen; unknowns, equations, rank, condition, and the
+        residual of every interval.
+
+    Examples
+    --------
+    >>> import numpy as np, fokker
+    >>> x = np.random.default_rng(0).normal(size=(500, 2))
+    >>> X = np.vstack([x, x * 0.9]); times = np.repeat([0.0, 0.1], 500)
+    >>> energy = fokker.PopulationEnergy(potential_features="poly:2", scheme="explicit", ridge=0)
+    >>> energy = energy.fit(X, times)
+    >>> energy.velocity([[1.0, 2.0]]).round(6)  # (0.9 − 1) x / 0.1
+    array([[-1., -2.]])
+    """
+
+    _fit: _fokker.PopulationFit
+
+    def __init__(
+        self,
+        *,
+        potential_features: str = "auto",
+        interaction_features: str | None = None,
+        internal: int | None = None,
+        time: str = "none",
+        scheme: str = "auto",
+        coupling: str = "exact",
+        ridge: str | float = "auto",
+        raw_features: bool = False,
+        random_state: int = 0,
+    ) -> None:
+        self.potential_features = potential_features
+        self.interaction_features = interaction_features
+        self.internal = internal
+        self.time = time
+        self.scheme = scheme
+        self.coupling = coupling
+        self.ridge = ridge
+        self.raw_features = raw_features
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        times: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> PopulationEnergy:
+        """Fits rows X ``[n, d]`` seen at times ``[n]``: rows of one time are a snapshot.
+
+        The times are the second argument, which scikit-learn calls y, or ``times=``.
+        """
+        rows, names = self._observed(X)
+        when = _times(y, times, rows)
+        if len(rows) < 2:
+            raise ValueError("X has n_samples = 1 row: a fit needs at least two snapshots")
+        fit, report = _fokker.population_fit(rows, when, weights_of(sample_weight, rows), self._options())
+        self._remember(rows, names)
+        self._fit = fit
+        self.report_ = report
+        self.times_ = fit.times
+        self.temperature_ = fit.temperature
+        self.potential_coefficients_ = fit.potential_coefficients
+        self.interaction_coefficients_ = fit.interaction_coefficients
+        return self
+
+    def predict(
+        self,
+        X: ArrayLike,
+        times: float | ArrayLike | None = None,
+        *,
+        start: float | None = None,
+        noise: bool = True,
+        steps_per_interval: int | None = None,
+        sample_weight: ArrayLike | None = None,
+        random_state: Any = 0,
+    ) -> NDArray[np.float64]:
+        """Where particles X ``[n, d]``, seen at time ``start``, are at later times.
+
+        ``start`` is the first snapshot's time, ``times`` the second's, by default. ``[n, d]`` for one
+        time, ``[len(times), n, d]`` for several. The temperature moves particles at random unless
+        ``noise`` is off; the population that interacts is X itself, weighing ``sample_weight``.
+        """
+        rows = self._asked(X)
+        begin = float(self.times_[0]) if start is None else float(start)
+        if times is None:
+            times = float(self.times_[1] - self.times_[0]) + begin
+        several = np.ndim(times) > 0
+        until = _fokker.as_vector(np.atleast_1d(times), "times").tolist()
+        weights = weights_of(sample_weight, rows)
+        clouds = self._fit.predict(
+            rows, begin, until, weights, steps_per_interval, noise, seed_of(random_state)
+        )
+        return np.stack(clouds) if several else clouds[0]
+
+    def potential(self, X: ArrayLike, t: float | None = None) -> NDArray[np.float64]:
+        """V at rows, ``[n]``, and a time (that of the first snapshot by default); up to a constant."""
+        rows = self._asked(X)
+        return self._fit.potential(self._time(t), rows)
+
+    def velocity(
+        self,
+        X: ArrayLike,
+        t: float | None = None,
+        *,
+        population: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> NDArray[np.float64]:
+        """−∇V(x, t) − Σ_j w_j ∇W(x − y_j) at rows X, ``[n, d]``, in a population y (X by default)."""
+        rows = self._asked(X)
+        others = rows if population is None else self._asked(population)
+        weights = weights_of(sample_weight, others)
+        weights = np.full(len(others), 1.0 / len(others)) if weights is None else weights / weights.sum()
+        return self._fit.velocity(self._time(t), rows, others, weights)
+
+    def interaction(self, r: ArrayLike) -> NDArray[np.float64]:
+        """W at distances r ``[n]``; zeros without an interaction."""
+        self._require_fit()
+        return self._fit.interaction(r)
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        times: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Minus the mean W₁ between every snapshot and the one before moved to its time.
+
+        In the units of the data; larger is better, as cross-validation expects.
+        """
+        rows = self._asked(X)
+        when = _times(y, times, rows)
+        weights = weights_of(sample_weight, rows)
+        seen = np.unique(when)
+        if len(seen) < 2:
+            raise ValueError("times must hold at least two different ones to score a prediction")
+        distances = []
+        for before, after in zip(seen[:-1], seen[1:], strict=True):
+            source, target = when == before, when == after
+            a, b = _share(weights, source), _share(weights, target)
+            moved = self._fit.predict(
+                rows[source], float(before), [float(after)], a, None, True, int(self.random_state)
+            )[0]
+            distances.append(_fokker.wasserstein(moved, rows[target], 1, a, b))
+        return -float(np.mean(distances))
+
+    def validate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        times: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        hold_out: str = "cells:0.4",
+        seeds: int = 3,
+        p: Literal[1, 2] = 1,
+    ) -> dict[str, Any]:
+        """How well fits with these parameters predict what they have not seen; changes nothing here.
+
+        ``hold_out`` is "cells:SHARE" of every snapshot, or "time": every inner snapshot in turn.
+        Returns ``mean``, ``sd`` (over seeds) and ``steps`` of the distances W_p: ``floor`` (two samples
+        of the truth), ``persistence`` (nothing moves), ``affine`` (a Gaussian map),
+        ``ot_interpolation``, ``fit`` (one step), ``cumulative`` (from the first snapshot); and the
+        in-sample ``roll_out``.
+        """
+        rows, _ = self._observed(X)
+        weights = weights_of(sample_weight, rows)
+        return _fokker.population_validate(rows, _times(y, times, rows), weights, self._options(), hold_out, seeds, p)
+
+    def to_bytes(self) -> bytes:
+        """The energy as the command line saves it (safetensors)."""
+        self._require_fit()
+        return self._fit.to_bytes()
+
+    def _time(self, t: float | None) -> float:
+        self._require_fit()
+        return float(self.times_[0]) if t is None else float(t)
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "potential": self.potential_features,
+            "interaction": self.interaction_features,
+            "internal": self.internal,
+            "time": self.time,
+            "scheme": self.scheme,
+            "coupling": self.coupling,
+            "ridge": str(self.ridge),
+            "raw_features": self.raw_features,
+            "seed": seed_of(self.random_state),
+        }
+
+
+def _share(weights: NDArray[np.float64] | None, mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """The weights of some rows, normalised to one."""
+    if weights is None:
+        return None
+    share: NDArray[np.float64] = weights[mask] / weights[mask].sum()
+    return share
+
+
+def _times(y: ArrayLike | None, times: ArrayLike | None, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The times of rows, whichever way they were given."""
+    if (y is None) == (times is None):
+        found = "y is None" if y is None else "both were given"
+        raise ValueError(f"PopulationEnergy requires y, or times, to be passed, the time of every row, but {found}")
+    values = _fokker.as_vector(times if y is None else y, "times")
+    if len(values) != len(rows):
+        raise ValueError(f"times has {len(values)} entries, X has {len(rows)} rows")
+    return values

@@ -1,0 +1,39 @@
+//! The extension module `fokker._fokker`: arrays and options in, library calls, arrays out.
+//!
+//! ```text
+//! convert     arrays in without copies where possible; errors out as exceptions with attributes
+//! work        off the interpreter's lock; Ctrl-C; threads
+//! callbacks   scores and samplers written in Python
+//! audit  transport  spectral  population     one function here for one of the library
+//! ```
+//!
+//! What users see is the Python package beside it, which has the defaults, names and documentation.
+
+#![deny(unsafe_code)]
+
+mod audit;
+mod callbacks;
+mod convert;
+mod population;
+mod spectral;
+mod transport;
+mod work;
+
+use pyo3::prelude::*;
+
+/// The Rust half of fokker; use the package, not this module.
+#[pymodule]
+mod _fokker {
+    #[pymodule_export]
+    use super::audit::{
+        Law, PySchedule, audit_errors, audit_lint, audit_propagate, audit_sample, audit_tune,
+    };
+    #[pymodule_export]
+    use super::convert::{InputError, NumericalError, as_matrix, as_vector};
+    #[pymodule_export]
+    use super::population::{PopulationFit, population_fit, population_validate};
+    #[pymodule_export]
+    use super::spectral::{PySpectralFit, SpectralMoments, spectral_fit};
+    #[pymodule_export]
+    use super::transport::{exact, exact_matrix, interpolate, sinkhorn, wasserstein};
+}

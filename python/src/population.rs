@@ -1,0 +1,261 @@
+//! Energies from snapshots of a population.
+
+use crate::convert::{matrix, optional, raise, vector};
+use crate::work::run;
+use fokker::Result;
+use fokker::population::{
+    Distances, Energy, FitOptions, Metric, PredictOptions, Ridge, Snapshots, ValidateOptions, Validation,
+    fit, predict, validate,
+};
+use numpy::{IntoPyArray, PyArray1, PyArray2};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyType};
+
+type Object<'a, 'py> = &'a Bound<'py, PyAny>;
+
+/// What is fitted, in the words of the command line.
+#[derive(FromPyObject)]
+pub struct Options {
+    #[pyo3(item)]
+    potential: String,
+    #[pyo3(item)]
+    interaction: Option<String>,
+    #[pyo3(item)]
+    internal: Option<usize>,
+    #[pyo3(item)]
+    time: String,
+    #[pyo3(item)]
+    scheme: String,
+    #[pyo3(item)]
+    coupling: String,
+    #[pyo3(item)]
+    ridge: String,
+    #[pyo3(item)]
+    raw_features: bool,
+    #[pyo3(item)]
+    seed: u64,
+}
+
+impl Options {
+    fn parsed<'a>(&self, monitor: &'a dyn fokker::Monitor) -> Result<FitOptions<'a>> {
+        Ok(FitOptions {
+            potential: self.potential.parse()?,
+            interaction: self.interaction.as_deref().map(str::parse).transpose()?,
+            internal: self.internal,
+            time: self.time.parse()?,
+            scheme: if self.scheme == "auto" { None } else { Some(self.scheme.parse()?) },
+            coupling: self.coupling.parse()?,
+            ridge: self.ridge.parse()?,
+            raw_features: self.raw_features,
+            seed: self.seed,
+            monitor,
+        })
+    }
+}
+
+/// A fitted energy: immutable, safe to share between threads.
+#[pyclass(frozen, module = "fokker._fokker")]
+pub struct PopulationFit {
+    energy: Energy,
+}
+
+/// (energy, what was chosen and what the solve is worth).
+#[pyfunction]
+#[pyo3(signature = (x, times, weights, options))]
+pub fn population_fit<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    times: Object<'_, 'py>,
+    weights: Option<Object<'_, 'py>>,
+    options: Options,
+) -> PyResult<(PopulationFit, Bound<'py, PyDict>)> {
+    let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
+    let (x, times) = (x.as_array(), times.as_array());
+    let weights = weights.as_ref().map(|weights| weights.as_array());
+    let fitted =
+        run(py, |monitor| fit(&Snapshots::from_rows(x, times, weights)?, &options.parsed(monitor)?))?;
+    let report = PyDict::new(py);
+    report.set_item("scheme", fitted.chosen.scheme.to_string())?;
+    report.set_item("potential", fitted.chosen.potential.as_ref().map(ToString::to_string))?;
+    let ridge = match fitted.chosen.ridge {
+        Ridge::Relative(ridge) | Ridge::Absolute(ridge) => Some(ridge),
+        Ridge::HoldOut | Ridge::CrossValidation => None,
+    };
+    report.set_item("ridge", ridge)?;
+    report.set_item("held_out", fitted.chosen.held_out)?;
+    report.set_item("compared", fitted.chosen.compared)?;
+    report.set_item("unknowns", fitted.unknowns)?;
+    report.set_item("equations", fitted.equations)?;
+    report.set_item("rank", fitted.rank)?;
+    report.set_item("condition", fitted.condition)?;
+    report.set_item("residuals", fitted.residuals.into_pyarray(py))?;
+    Ok((PopulationFit { energy: fitted.energy }, report))
+}
+
+/// Honest validation, as a dictionary.
+#[pyfunction]
+#[pyo3(signature = (x, times, weights, options, hold_out, seeds, p))]
+#[allow(clippy::too_many_arguments)]
+pub fn population_validate<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    times: Object<'_, 'py>,
+    weights: Option<Object<'_, 'py>>,
+    options: Options,
+    hold_out: &str,
+    seeds: usize,
+    p: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
+    let (x, times) = (x.as_array(), times.as_array());
+    let weights = weights.as_ref().map(|weights| weights.as_array());
+    let Validation { steps, mean, sd, roll_out, .. } = run(py, |monitor| {
+        let metric = match p {
+            1 => Metric::W1,
+            2 => Metric::W2,
+            _ => {
+                let requirement = "1 or 2".into();
+                return Err(fokker::Error::Argument { name: "p", requirement, found: p as f64 });
+            }
+        };
+        let options =
+            ValidateOptions { hold_out: hold_out.parse()?, seeds, metric, fit: options.parsed(monitor)? };
+        validate(&Snapshots::from_rows(x, times, weights)?, &options)
+    })?;
+    let out = PyDict::new(py);
+    out.set_item("mean", distances(py, &mean)?)?;
+    out.set_item("sd", distances(py, &sd)?)?;
+    let list = PyList::empty(py);
+    for step in &steps {
+        let entry = distances(py, &step.distances)?;
+        entry.set_item("from", step.from)?;
+        entry.set_item("to", step.to)?;
+        list.append(entry)?;
+    }
+    out.set_item("steps", list)?;
+    out.set_item("roll_out", roll_out)?;
+    Ok(out)
+}
+
+fn distances<'py>(py: Python<'py>, distances: &Distances) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("floor", distances.floor)?;
+    out.set_item("persistence", distances.persistence)?;
+    out.set_item("affine", distances.affine)?;
+    out.set_item("ot_interpolation", distances.ot_interpolation)?;
+    out.set_item("fit", distances.fit)?;
+    out.set_item("cumulative", distances.cumulative)?;
+    Ok(out)
+}
+
+#[pymethods]
+impl PopulationFit {
+    /// Dimension of the particles.
+    #[getter]
+    fn dim(&self) -> usize {
+        self.energy.dim
+    }
+
+    /// Times of the snapshots.
+    #[getter]
+    fn times<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        self.energy.times.clone().into_pyarray(py)
+    }
+
+    /// θ, when it was fitted.
+    #[getter]
+    fn temperature(&self) -> Option<f64> {
+        self.energy.temperature
+    }
+
+    /// Coefficients of the potential, `[L, K]`, when there is one.
+    #[getter]
+    fn potential_coefficients<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray2<f64>>> {
+        self.energy.potential.as_ref().map(|term| term.coefficients.clone().into_pyarray(py))
+    }
+
+    /// Coefficients of the interaction, `[K]`, when there is one.
+    #[getter]
+    fn interaction_coefficients<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        self.energy.interaction.as_ref().map(|term| term.coefficients.clone().into_pyarray(py))
+    }
+
+    /// V at points, `[n]`.
+    #[pyo3(signature = (t, x))]
+    fn potential<'py>(
+        &self,
+        py: Python<'py>,
+        t: f64,
+        x: Object<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let x = matrix(x, "X")?;
+        let x = x.as_array();
+        Ok(run(py, |_| self.energy.potential(t, x))?.into_pyarray(py))
+    }
+
+    /// W at distances, `[n]`.
+    #[pyo3(signature = (r))]
+    fn interaction<'py>(&self, py: Python<'py>, r: Object<'_, 'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let r = vector(r, "r")?;
+        Ok(self.energy.interaction(r.as_array()).into_pyarray(py))
+    }
+
+    /// Velocity of particles in a population, `[n, d]`.
+    #[pyo3(signature = (t, x, population, weights))]
+    fn velocity<'py>(
+        &self,
+        py: Python<'py>,
+        t: f64,
+        x: Object<'_, 'py>,
+        population: Object<'_, 'py>,
+        weights: Object<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let (x, y, weights) =
+            (matrix(x, "X")?, matrix(population, "population")?, vector(weights, "weights")?);
+        let (x, y, weights) = (x.as_array(), y.as_array(), weights.as_array());
+        Ok(run(py, |_| self.energy.velocity(t, x, y, weights))?.into_pyarray(py))
+    }
+
+    /// Particles at each of the times.
+    #[pyo3(signature = (x, start, times, weights, steps_per_interval, noise, seed))]
+    #[allow(clippy::too_many_arguments)]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        x: Object<'_, 'py>,
+        start: f64,
+        times: Vec<f64>,
+        weights: Option<Object<'_, 'py>>,
+        steps_per_interval: Option<usize>,
+        noise: bool,
+        seed: u64,
+    ) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
+        let (x, weights) = (matrix(x, "X")?, optional(weights, "weights")?);
+        let x = x.as_array();
+        let weights = weights.as_ref().map(|weights| weights.as_array());
+        let clouds = run(py, |monitor| {
+            let options = PredictOptions { steps_per_interval, noise, weights, seed, monitor };
+            predict(&self.energy, x, start, &times, &options)
+        })?;
+        Ok(clouds.into_iter().map(|cloud| cloud.into_pyarray(py)).collect())
+    }
+
+    /// The energy as bytes, as the command line saves it.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.energy.to_bytes())
+    }
+
+    /// The energy that was saved.
+    #[classmethod]
+    #[pyo3(signature = (data))]
+    fn from_bytes(cls: &Bound<PyType>, data: &[u8]) -> PyResult<Self> {
+        Energy::from_bytes(data)
+            .map(|energy| PopulationFit { energy })
+            .map_err(|error| raise(cls.py(), error))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let read = slf.get_type().getattr("from_bytes")?;
+        Ok((read, (slf.get().to_bytes(slf.py()),)))
+    }
+}

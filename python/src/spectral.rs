@@ -1,0 +1,321 @@
+//! Density, score and samples by linear systems.
+
+use crate::convert::{matrix, optional, raise};
+use crate::work::run;
+use fokker::spectral::{
+    CHUNK, Coordinates, Corrector, DrawOptions, Moments, Pairs, Ridge, Rows, Shape, SolveOptions,
+    SpectralFit, Summary,
+};
+use fokker::{ArrayBlocks, Blocks, Error, Merge, Result};
+use numpy::{IntoPyArray, PyArray1, PyArray2};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
+
+type Object<'a, 'py> = &'a Bound<'py, PyAny>;
+
+/// What is fitted: as on the command line.
+#[derive(FromPyObject)]
+pub struct Options {
+    #[pyo3(item)]
+    reference: String,
+    #[pyo3(item)]
+    degree: usize,
+    #[pyo3(item)]
+    pairs: PairsOption,
+    #[pyo3(item)]
+    gaussian_pairs: bool,
+    #[pyo3(item)]
+    ridge: String,
+    #[pyo3(item)]
+    hold_out: f64,
+}
+
+/// Pairs by a word, or as a list.
+#[derive(FromPyObject)]
+enum PairsOption {
+    Word(String),
+    List(Vec<(usize, usize)>),
+}
+
+impl Options {
+    fn shape(&self) -> Result<Shape> {
+        let pairs = match &self.pairs {
+            PairsOption::List(list) => Pairs::List(list.clone()),
+            PairsOption::Word(word) => pairs_of(word)?,
+        };
+        Ok(Shape { degree: self.degree, pairs, gaussian_pairs: self.gaussian_pairs, ..Default::default() })
+    }
+
+    fn candidates(&self) -> Result<Vec<Coordinates>> {
+        Ok(match self.reference.as_str() {
+            "hermite" => vec![Coordinates::Standard],
+            "cosine" => vec![Coordinates::Copula],
+            "cosine-box" => vec![Coordinates::Box],
+            // Without rows held out there is nothing to choose by.
+            "auto" if self.hold_out == 0.0 => vec![Coordinates::Standard],
+            "auto" => vec![Coordinates::Standard, Coordinates::Copula],
+            other => {
+                return Err(Error::Name {
+                    what: "reference",
+                    found: other.to_owned(),
+                    known: "hermite, cosine, cosine-box, auto".into(),
+                });
+            }
+        })
+    }
+}
+
+fn pairs_of(word: &str) -> Result<Pairs> {
+    let lattice = word.strip_prefix("lattice:").and_then(|extents| {
+        let (rows, columns) = extents.split_once('x')?;
+        Some(Pairs::Lattice(rows.parse().ok()?, columns.parse().ok()?))
+    });
+    match (word, lattice) {
+        ("none", _) => Ok(Pairs::None),
+        ("chain", _) => Ok(Pairs::Chain),
+        ("all", _) => Ok(Pairs::All),
+        (_, Some(lattice)) => Ok(lattice),
+        _ => Err(Error::Name {
+            what: "pairs",
+            found: word.to_owned(),
+            known: "none, chain, lattice:ROWSxCOLUMNS, all, or a list of pairs of columns".into(),
+        }),
+    }
+}
+
+/// What has been observed of the data, in fixed coordinates; merges.
+#[pyclass(frozen, module = "fokker._fokker")]
+pub struct SpectralMoments {
+    moments: Moments,
+    summary: Summary,
+    coordinates: Coordinates,
+    /// Rows that the next shard's index starts after.
+    next: usize,
+}
+
+/// A fitted density: immutable, safe to share between threads.
+#[pyclass(frozen, module = "fokker._fokker", name = "SpectralFit")]
+pub struct PySpectralFit {
+    fit: SpectralFit,
+}
+
+/// The first row of a shard after `seen` rows: shards start at whole chunks.
+fn first(seen: usize) -> usize {
+    seen.div_ceil(CHUNK) * CHUNK
+}
+
+/// Coordinates chosen, moments taken and systems solved: (fit, moments).
+#[pyfunction]
+#[pyo3(signature = (x, weights, options))]
+pub fn spectral_fit<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    weights: Option<Object<'_, 'py>>,
+    options: Options,
+) -> PyResult<(PySpectralFit, SpectralMoments)> {
+    let (x, weights) = (matrix(x, "X")?, optional(weights, "sample_weight")?);
+    let x = x.as_array();
+    let weights = weights.as_ref().map(|weights| weights.as_array());
+    let (fit, moments) = run(py, |monitor| {
+        let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
+        let mut blocks = ArrayBlocks::new(x);
+        let rows = Rows { hold_out: options.hold_out, weights, monitor, ..Default::default() };
+        let summary = Summary::from_blocks(&mut blocks, &rows)?;
+        let (shape, candidates) = (options.shape()?, options.candidates()?);
+        let across = candidates.len() > 1;
+        let solve = SolveOptions { ridge: Ridge::parse(&options.ridge)?, monitor, ..Default::default() };
+        let mut best: Option<(f64, SpectralFit, SpectralMoments)> = None;
+        for coordinates in candidates {
+            blocks.rewind()?;
+            let moments = Moments::from_blocks(&mut blocks, &summary, (coordinates, &shape), &rows)?;
+            let fit = SpectralFit::from_moments(&moments, &solve)?;
+            // As the library's `choose`, which keeps no moments.
+            let value = match (across, fit.comparison()) {
+                (true, Some(comparison)) => -comparison.spectral,
+                (true, None) => f64::INFINITY,
+                (false, _) => 0.0,
+            };
+            if best.as_ref().is_none_or(|(least, _, _)| value.total_cmp(least).is_lt()) {
+                let summary = summary.clone();
+                let moments = SpectralMoments { moments, summary, coordinates, next: first(x.nrows()) };
+                best = Some((value, fit, moments));
+            }
+        }
+        let (_, fit, moments) = best.ok_or(Error::Empty { name: "candidates" })?;
+        Ok((fit, moments))
+    })?;
+    Ok((PySpectralFit { fit }, moments))
+}
+
+#[pymethods]
+impl SpectralMoments {
+    /// Number of rows observed.
+    #[getter]
+    fn count(&self) -> usize {
+        self.moments.count()
+    }
+
+    /// These moments and those of more rows, in the same coordinates; those rows alone when `alone`.
+    #[pyo3(signature = (x, weights, options, alone))]
+    fn observe<'py>(
+        &self,
+        py: Python<'py>,
+        x: Object<'_, 'py>,
+        weights: Option<Object<'_, 'py>>,
+        options: Options,
+        alone: bool,
+    ) -> PyResult<SpectralMoments> {
+        let (x, weights) = (matrix(x, "X")?, optional(weights, "sample_weight")?);
+        let x = x.as_array();
+        let weights = weights.as_ref().map(|weights| weights.as_array());
+        run(py, |monitor| {
+            let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
+            let start = if alone { 0 } else { self.next };
+            let rows = Rows { first: start, weights, hold_out: options.hold_out, monitor };
+            let shape = options.shape()?;
+            let basis = (self.coordinates, &shape);
+            let seen = Moments::from_blocks(&mut ArrayBlocks::new(x), &self.summary, basis, &rows)?;
+            let moments = if alone {
+                seen
+            } else {
+                let mut all = self.moments.clone();
+                all.merge(&seen)?;
+                all
+            };
+            Ok(SpectralMoments { moments, next: first(start + x.nrows()), ..self.parts() })
+        })
+    }
+
+    /// The moments of the rows of both.
+    #[pyo3(signature = (other))]
+    fn merged(&self, py: Python, other: &SpectralMoments) -> PyResult<SpectralMoments> {
+        run(py, |_| {
+            let mut moments = self.moments.clone();
+            moments.merge(&other.moments)?;
+            Ok(SpectralMoments { moments, next: self.next.max(other.next), ..self.parts() })
+        })
+    }
+
+    /// The fit to what has been observed.
+    #[pyo3(signature = (ridge))]
+    fn solve(&self, py: Python, ridge: &str) -> PyResult<PySpectralFit> {
+        run(py, |monitor| {
+            let options = SolveOptions { ridge: Ridge::parse(ridge)?, monitor, ..Default::default() };
+            SpectralFit::from_moments(&self.moments, &options)
+        })
+        .map(|fit| PySpectralFit { fit })
+    }
+}
+
+impl SpectralMoments {
+    fn parts(&self) -> SpectralMoments {
+        SpectralMoments {
+            moments: self.moments.clone(),
+            summary: self.summary.clone(),
+            coordinates: self.coordinates,
+            next: self.next,
+        }
+    }
+}
+
+#[pymethods]
+impl PySpectralFit {
+    /// Dimension of the data.
+    #[getter]
+    fn dim(&self) -> usize {
+        self.fit.dim()
+    }
+
+    /// hermite, cosine or cosine-box.
+    #[getter]
+    fn reference(&self) -> &'static str {
+        match self.fit.coordinates() {
+            Coordinates::Standard => "hermite",
+            Coordinates::Copula => "cosine",
+            Coordinates::Box => "cosine-box",
+        }
+    }
+
+    /// First and last time that were solved.
+    #[getter]
+    fn times(&self) -> (f64, f64) {
+        self.fit.score().times()
+    }
+
+    /// What the fit is worth, as JSON.
+    fn report(&self) -> String {
+        serde_json::to_string(self.fit.report()).expect("a report is numbers and text")
+    }
+
+    /// Condition of the worst solve.
+    #[getter]
+    fn condition(&self) -> f64 {
+        self.fit.report().condition()
+    }
+
+    /// One sentence about the comparison with simpler laws, when there was one.
+    fn sentence(&self) -> Option<String> {
+        self.fit.comparison().map(|comparison| comparison.sentence())
+    }
+
+    /// Rows drawn, and the share of accepted corrector steps.
+    #[pyo3(signature = (n, seed, steps, stop, corrector, corrector_step, metropolis))]
+    #[allow(clippy::too_many_arguments)]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        n: usize,
+        seed: u64,
+        steps: usize,
+        stop: f64,
+        corrector: usize,
+        corrector_step: f64,
+        metropolis: bool,
+    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Option<f64>)> {
+        let drawn = run(py, |monitor| {
+            let corrector = Corrector { steps: corrector, step: corrector_step, metropolis };
+            let options =
+                DrawOptions { particles: n, seed, steps, stop, corrector, monitor, ..Default::default() };
+            self.fit.sample(&options)
+        })?;
+        Ok((drawn.x.into_pyarray(py), drawn.acceptance))
+    }
+
+    /// Log-density of rows, `[n]`.
+    #[pyo3(signature = (x))]
+    fn log_density<'py>(&self, py: Python<'py>, x: Object<'_, 'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let x = matrix(x, "X")?;
+        let x = x.as_array();
+        Ok(run(py, |monitor| self.fit.log_density_monitored(x, monitor))?.into_pyarray(py))
+    }
+
+    /// ∇ log p_t of rows, `[n, d]`.
+    #[pyo3(signature = (t, x))]
+    fn score_at<'py>(
+        &self,
+        py: Python<'py>,
+        t: f64,
+        x: Object<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let x = matrix(x, "X")?;
+        let x = x.as_array();
+        Ok(run(py, |_| self.fit.score_at(t, x))?.into_pyarray(py))
+    }
+
+    /// The fit as bytes, as the command line saves it.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.fit.to_bytes())
+    }
+
+    /// The fit that was saved.
+    #[classmethod]
+    #[pyo3(signature = (data))]
+    fn from_bytes(cls: &Bound<PyType>, data: &[u8]) -> PyResult<Self> {
+        SpectralFit::from_bytes(data).map(|fit| PySpectralFit { fit }).map_err(|error| raise(cls.py(), error))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let read = slf.get_type().getattr("from_bytes")?;
+        Ok((read, (slf.get().to_bytes(slf.py()),)))
+    }
+}

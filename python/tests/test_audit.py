@@ -1,0 +1,188 @@
+"""The audit from Python: closed forms, samplers and scores of one's own."""
+
+import numpy as np
+import pytest
+
+import fokker
+from fokker import audit
+
+EIGENVALUES = [4.0, 1.0, 0.25, 0.01]
+
+
+def beta(t):
+    """The rate of linear:0.05:10."""
+    return 0.05 + (10 - 0.05) * t
+
+
+def euler_maruyama(score, x, t, s, z):
+    h = beta(t) * (t - s)
+    return x + h * (x + 2 * score(x, t)) + np.sqrt(2 * h) * z
+
+
+def heun(score, x, t, s, z):
+    first = beta(t) * (x + score(x, t))
+    guess = x + (t - s) * first
+    return x + (t - s) / 2 * (first + beta(s) * (guess + score(guess, s)))
+
+
+def test_the_start_is_exact_for_normal_data():
+    found = audit.errors([1.0, 1.0], scheme="em", steps=100)
+    assert found.initialisation < 1e-14 and found.truncation == 0.0
+    assert abs(found.w2 - found.discretisation) < 1e-14
+
+
+@pytest.mark.parametrize("name, step, evaluations", [("em", euler_maruyama, 40), ("heun", heun, 80)])
+def test_a_sampler_in_python_is_audited_by_the_same_probe(name, step, evaluations):
+    built_in = audit.errors(EIGENVALUES, scheme=name, steps=40, stop=1e-3, along_time=True)
+    own = audit.errors(EIGENVALUES, scheme=step, steps=40, stop=1e-3, along_time=True)
+    for field in ("w2", "initialisation", "truncation", "discretisation", "score"):
+        assert abs(getattr(own, field) - getattr(built_in, field)) < 1e-10, field
+    assert own.evaluations == built_in.evaluations == evaluations
+    assert np.allclose(own.along_time, built_in.along_time, rtol=1e-9)
+
+
+def test_the_errors_of_eigenvalues_add_up():
+    found = audit.errors(EIGENVALUES, steps=10, stop=0.01, per_eigenvalue=True)
+    assert abs((found.per_eigenvalue["w2"] ** 2).sum() - found.w2**2) < 1e-12
+
+
+def test_the_data_law_may_be_rows_or_a_covariance():
+    x = np.random.default_rng(0).normal(size=(500, 3)) @ np.array([[2, 0, 0], [1, 1, 0], [0, 0.5, 0.3]])
+    rows = audit.errors(data=x, steps=20)
+    given = audit.errors(covariance=np.cov(x.T, bias=True), mean=x.mean(0), steps=20)
+    assert abs(rows.w2 - given.w2) < 1e-9
+    scored = audit.errors(data=x, score_data=x, steps=20)
+    assert scored.score < 1e-7 and abs(scored.w2 - rows.w2) < 1e-7
+    other = audit.errors(data=x, score_data=x[:50], steps=20)
+    assert other.score > 0.01
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        (lambda score, x, t, s, z: np.tanh(x), "not affine"),
+        (lambda score, x, t, s, z: x + z**2, "not affine"),
+        (lambda score, x, t, s, z: x - x.mean(0), "without the others"),
+        (lambda score, x, t, s, z: x[:, ::-1].copy(), "moves another"),
+        (lambda score, x, t, s, z: x[:1], "shape"),
+        (lambda score, x, t, s, z: score(x[:, :1], t), "expected 2, found 1"),
+    ],
+)
+def test_what_the_probe_cannot_audit_is_refused(step, words):
+    with pytest.raises(ValueError, match=words):
+        audit.errors(EIGENVALUES, scheme=step, steps=5)
+
+
+def test_an_exception_in_a_sampler_comes_out():
+    def broken(score, x, t, s, z):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        audit.errors(EIGENVALUES, scheme=broken, steps=5)
+
+
+def test_a_score_that_is_kept_says_so():
+    kept = []
+    audit.errors([1.0], scheme=lambda score, x, t, s, z: kept.append(score) or x + score(x, t) * (t - s), steps=3)
+    with pytest.raises(RuntimeError, match="only inside the step"):
+        kept[0](np.zeros((1, 1)), 0.5)
+
+
+def test_a_sampler_may_call_fokker():
+    def step(score, x, t, s, z):
+        fokker.transport.wasserstein(np.ones((300, 2)), np.zeros((300, 2)))
+        return euler_maruyama(score, x, t, s, z)
+
+    found = audit.errors(np.linspace(0.1, 2, 200), scheme=step, steps=3)
+    assert abs(found.w2 - audit.errors(np.linspace(0.1, 2, 200), scheme="em", steps=3).w2) < 1e-10
+
+
+def test_a_score_of_any_kind():
+    mixture = np.array([-2.0, 2.0])
+
+    def score(x, t):
+        # Of ½ N(−2, 0.25) + ½ N(2, 0.25), noised at the rate 5.
+        alpha = np.exp(-5 * t)
+        variance = alpha**2 * 0.25 + 1 - alpha**2
+        logits = -((x - alpha * mixture) ** 2) / (2 * variance)
+        share = np.exp(logits - logits.max(1, keepdims=True))
+        share /= share.sum(1, keepdims=True)
+        return (alpha * share @ mixture[:, None] - x) / variance
+
+    found = audit.score_errors(
+        score, covariance=[[4.25]], steps=40, scheme="dpmpp-2m", schedule="constant:5", particles=4000
+    )
+    # The score is exact for this law: only its second moments are compared, and they agree.
+    assert found.w2_drawn < 0.1 and found.w2_floor < 0.1
+    assert found.affine_share[0] > 0.999 and found.affine_share[-1] < 0.9
+    assert found.drawn.shape == (4000, 1) and (abs(found.drawn) > 1).mean() > 0.9
+
+
+def test_an_affine_score_is_its_own_affine_part():
+    law = np.array([3.0, 0.5])
+
+    def score(x, t):
+        alpha = np.exp(-5 * t)
+        return -x / (1 + alpha**2 * (law - 1))
+
+    found = audit.score_errors(score, eigenvalues=law, steps=20, schedule="constant:5")
+    assert abs(found.w2_affine - found.w2_exact) < 1e-9
+    assert np.allclose(found.affine_share, 1)
+
+
+def test_tuning_beats_the_standard_grids():
+    tuned = audit.tune(spectrum="natural:8x8x1", nfe=8)
+    again = audit.errors(spectrum="natural:8x8x1", times=tuned.times)
+    assert again.w2 == pytest.approx(tuned.w2, rel=1e-12)
+    assert tuned.w2 < tuned.standard[2]
+    assert audit.export(tuned.times, "k-diffusion").startswith("[")
+
+
+def test_lint_reads_configurations():
+    findings = audit.lint("preset:stable-diffusion-xl", steps=30, spectrum="natural:8x8x1")
+    assert "start-below-training" in [finding.code for finding in findings]
+    config = {
+        "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085,
+        "beta_end": 0.012, "beta_schedule": "scaled_linear", "timestep_spacing": "leading", "steps_offset": 1,
+    }
+    assert audit.lint(config, steps=30, spectrum="natural:8x8x1")
+    assert audit.errors(EIGENVALUES, schedule=config, steps=10).w2 > 0
+
+
+def test_exports_say_what_diffusers_takes():
+    diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed")
+    scheduler = diffusers.EulerDiscreteScheduler()
+    betas = scheduler.betas.double().numpy()
+    tuned = audit.tune(spectrum="natural:8x8x1", nfe=8, schedule=betas)
+    scheduler.set_timesteps(sigmas=list(tuned.sigmas))
+    assert np.allclose(scheduler.sigmas.numpy(), tuned.sigmas, rtol=1e-4)
+
+
+def test_exports_follow_the_documented_conventions():
+    # k-diffusion and EulerDiscreteScheduler: σ² = (1 − ᾱ)/ᾱ, ᾱ the product of 1 − β.
+    betas = np.linspace(1e-4, 0.02, 1000)
+    product = np.cumprod(1 - betas)
+    levels = np.sqrt((1 - product) / product)
+    times = [1000.0, 500.0, 1.0]
+    text = audit.export(times, "k-diffusion", schedule=betas)
+    assert np.allclose(eval(text), levels[[999, 499, 0]], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: audit.errors(), "one of eigenvalues"),
+        (lambda: audit.errors([1.0], spectrum="natural:8x8x1"), "one of eigenvalues"),
+        (lambda: audit.errors([1.0], steps=3, nfe=3), "steps or nfe"),
+        (lambda: audit.errors([1.0], scheme="magic"), "unknown scheme"),
+        (lambda: audit.errors([1.0], schedule="magic"), "unknown schedule"),
+        (lambda: audit.errors([1.0], grid="magic"), "unknown grid"),
+        (lambda: audit.errors([1.0], start="magic"), "unknown start"),
+        (lambda: audit.errors([-1.0]), "eigenvalue"),
+        (lambda: audit.errors([1.0, 0.0], scheme="heun"), "the score is undefined"),
+        (lambda: audit.lint([1.0, 0.5], steps=3), "its own steps"),
+    ],
+)
+def test_what_is_no_audit_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -1,0 +1,62 @@
+"""The same inputs and seed give the bits of the command line."""
+
+import json
+
+import numpy as np
+
+import fokker
+
+random = np.random.default_rng(0)
+X = random.normal(size=(2000, 3)) @ np.array([[1.0, 0.5, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 2.0]])
+Y = random.normal(size=(400, 3)) + 1
+
+
+def test_fits_densities_scores_and_samples(command):
+    np.save(command.folder / "x.npy", X)
+    command("spectral", "fit", "x.npy", "-o", "fit.safetensors")
+    command("--seed", 7, "spectral", "sample", "fit.safetensors", "-n", 500, "-o", "samples.npy")
+    command("spectral", "density", "fit.safetensors", "x.npy", "-o", "logp.npy")
+    command("spectral", "score", "fit.safetensors", "x.npy", "--at", 0.1, "-o", "score.npy")
+    density = fokker.SpectralDensity().fit(X)
+    assert density.to_bytes() == (command.folder / "fit.safetensors").read_bytes()
+    assert np.array_equal(density.sample(500, random_state=7), np.load(command.folder / "samples.npy"))
+    assert np.array_equal(density.score_samples(X), np.load(command.folder / "logp.npy"))
+    assert np.array_equal(density.score_function(X, 0.1), np.load(command.folder / "score.npy"))
+
+
+def test_errors_of_samplers(command):
+    np.save(command.folder / "data.npy", X)
+    options = ["--scheme", "dpmpp-2m,heun", "--steps", "20", "--grid", "log-snr", "--stop", "1e-3"]
+    cells = json.loads(command("--json", "audit", "errors", "--data", "data.npy", *options))["cells"]
+    cells = [cell for cell in cells if cell["steps"]]
+    assert len(cells) == 2
+    for cell in cells:
+        found = fokker.audit.errors(data=X, scheme=cell["scheme"], steps=20, grid="log-snr", stop=1e-3)
+        for key in ("w2", "initialisation", "truncation", "discretisation", "score", "evaluations"):
+            assert getattr(found, key) == cell[key], (cell["scheme"], key)
+
+
+def test_tuned_grids(command):
+    printed = command("--json", "audit", "tune", "--spectrum", "natural:8x8x1", "--nfe", 8, "--scheme", "ddim")
+    result = json.loads(printed)["results"][0]
+    tuned = fokker.audit.tune(spectrum="natural:8x8x1", nfe=8, scheme="ddim")
+    assert tuned.w2 == result["w2"] and tuned.times.tolist() == result["t"]
+    assert tuned.sigmas.tolist() == result["sigmas"]
+
+
+def test_findings(command):
+    printed = command("--json", "audit", "lint", "preset:stable-diffusion-xl", "--spectrum", "natural:8x8x1")
+    found = fokker.audit.lint("preset:stable-diffusion-xl", spectrum="natural:8x8x1")
+    assert [vars(finding) for finding in found] == json.loads(printed)["findings"]
+
+
+def test_distances_and_couplings(command):
+    np.save(command.folder / "a.npy", X[:500])
+    np.save(command.folder / "b.npy", Y)
+    for metric, p in (("w1", 1), ("w2", 2)):
+        printed = command("--json", "transport", "distance", "a.npy", "b.npy", "--metric", metric)
+        assert json.loads(printed)["value"] == fokker.transport.wasserstein(X[:500], Y, p=p)
+    command("transport", "couple", "a.npy", "b.npy", "-o", "plan.npz")
+    plan, saved = fokker.transport.exact(X[:500], Y), np.load(command.folder / "plan.npz")
+    for key in ("source", "target", "mass", "dual_source", "dual_target"):
+        assert np.array_equal(getattr(plan, key), saved[key]), key
