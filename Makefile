@@ -2,9 +2,12 @@
 # dependencies. `make help` lists the targets.
 
 CARGO ?= cargo
+PYTHON ?= python3
+# Where the Python package is built and tested, from scratch each time.
+PYTHON_ENV = target/python-env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt fmt-check lint docs bench bench-quality
+.PHONY: help demo test test-python fmt fmt-check lint docs bench bench-quality
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +16,23 @@ demo: ## run the main job on an embedded default
 	$(CARGO) run --release -- demo
 
 # The tests come last, so that their summary closes the log.
-test: fmt-check lint docs ## check the formatting, lints and documentation, then run all tests
+test: fmt-check lint docs test-python ## check the formatting, lints and documentation, then run all tests
 	$(CARGO) test --release --workspace
+
+# The wheel shares the release build of the workspace. POT is compared with where it installs.
+test-python: ## build the wheel in a fresh virtual environment and run the tests of the Python package
+	@$(PYTHON) -m venv --help >/dev/null 2>&1 || { echo "make: $(PYTHON) with venv and pip is needed" \
+		"(on Debian: apt install python3-venv); or name another one: make PYTHON=..." >&2; exit 1; }
+	$(CARGO) build --release --workspace
+	rm -rf $(PYTHON_ENV) target/wheels
+	$(PYTHON) -m venv $(PYTHON_ENV)
+	$(PYTHON_ENV)/bin/pip install --quiet "maturin>=1.7,<2"
+	PATH="$(CURDIR)/$(PYTHON_ENV)/bin:$$PATH" CARGO_TARGET_DIR=$(CURDIR)/target \
+		$(PYTHON_ENV)/bin/pip wheel --quiet --no-deps --no-build-isolation \
+		--wheel-dir target/wheels .
+	$(PYTHON_ENV)/bin/pip install --quiet "$$(echo target/wheels/fokker-*.whl)[test]"
+	$(PYTHON_ENV)/bin/pip install --quiet POT || echo "make: POT does not install here: its comparisons are skipped"
+	$(PYTHON_ENV)/bin/python -m pytest --quiet -p no:cacheprovider -rs python/tests
 
 fmt: ## format the sources
 	$(CARGO) fmt --all

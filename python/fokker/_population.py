@@ -109,8 +109,11 @@ class PopulationEnergy(Estimator):
             raise ValueError("X has n_samples = 1 row: a fit needs at least two snapshots")
         fit, report = _fokker.population_fit(rows, when, weights_of(sample_weight, rows), self._options())
         self._remember(rows, names)
-        self._fit = fit
         self.report_ = report
+        return self._settle(fit)
+
+    def _settle(self, fit: _fokker.PopulationFit) -> PopulationEnergy:
+        self._fit = fit
         self.times_ = fit.times
         self.temperature_ = fit.temperature
         self.potential_coefficients_ = fit.potential_coefficients
@@ -226,6 +229,14 @@ class PopulationEnergy(Estimator):
         """The energy as the command line saves it (safetensors)."""
         self._require_fit()
         return self._fit.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PopulationEnergy:
+        """The energy that :meth:`to_bytes` or the command line saved; it has no ``report_``."""
+        fit = _fokker.PopulationFit.from_bytes(data)
+        energy = cls()
+        energy.n_features_in_ = fit.dim
+        return energy._settle(fit)
 
     def _time(self, t: float | None) -> float:
         self._require_fit()

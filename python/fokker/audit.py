@@ -151,7 +151,7 @@ def errors(
     ``nfe`` of score evaluations spread by ``grid`` (``"uniform"``, ``"quadratic"``, ``"log-snr"``,
     ``"karras"``) down to the time ``stop``, or its ``times`` or ``sigmas`` themselves.
 
-    A scheme is one of em, ei, relative-ei, relative-heun, ddpm, ddpm-exact, euler, heun, rk4, ddim,
+    A scheme is one of em, ei, relative-ei, heun-sde, ddpm, ddpm-exact, euler, heun, rk4, ddim,
     dpmpp-2m, edm-heun, edm-churn[:S], or a function ``step(score, x, t, s, z)`` that moves rows x from
     time t to s < t with standard normals z, asking ``score(x, t)`` for ∇log p_t. It must be affine in x
     and z when the score is, and move every row by itself; then it is audited by the same probe.
