@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
         def set_params(self, **params: Any) -> Any: ...
 
+        def __getstate__(self) -> dict[str, Any]: ...
+
     class NotFittedError(ValueError, AttributeError):
         """An estimator is used before it is fitted."""
 

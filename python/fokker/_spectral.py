@@ -212,6 +212,6 @@ class SpectralDensity(Estimator):
 
     def __getstate__(self) -> dict[str, Any]:
         # A fit is saved, what it is made of is not: it may be far larger.
-        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
+        state = dict(super().__getstate__())
         state.pop("_moments", None)
         return state
