@@ -107,12 +107,10 @@ class SpectralDensity(Estimator):
 
         Give a first batch that shows the range of the data: rows beyond it count as at its edge.
         """
-        if not hasattr(self, "_moments"):
-            if hasattr(self, "n_features_in_"):
-                raise ValueError("a saved fit holds no moments to add to: fit or merge before saving it")
+        if not hasattr(self, "n_features_in_"):
             return self.fit(X, y, sample_weight=sample_weight)
         rows = self._asked(X)
-        moments = self._moments.observe(
+        moments = self._held_moments().observe(
             rows, weights_of(sample_weight, rows), self._options(rows.shape[1]), False
         )
         return self._settle(moments.solve(str(self.ridge)), moments)
@@ -121,7 +119,7 @@ class SpectralDensity(Estimator):
         """A fit of other rows alone, in the coordinates of this one, to be merged with it."""
         rows = self._asked(X)
         other = type(self)(**self.get_params())
-        moments = self._moments.observe(
+        moments = self._held_moments().observe(
             rows, weights_of(sample_weight, rows), self._options(rows.shape[1]), True
         )
         other._remember(rows, getattr(self, "feature_names_in_", None))
@@ -131,8 +129,14 @@ class SpectralDensity(Estimator):
         """Adds what another fit in the same coordinates has seen (one made by :meth:`shard`)."""
         self._require_fit()
         other._require_fit()
-        moments = self._moments.merged(other._moments)
+        moments = self._held_moments().merged(other._held_moments())
         return self._settle(moments.solve(str(self.ridge)), moments)
+
+    def _held_moments(self) -> Any:
+        """The moments that rows can be added to; a saved fit leaves them behind."""
+        if not hasattr(self, "_moments"):
+            raise ValueError("a saved fit holds no moments to add to: fit or merge before saving it")
+        return self._moments
 
     def sample(
         self,

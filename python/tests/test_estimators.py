@@ -67,6 +67,10 @@ def test_shards_merge_to_the_whole():
         parts.merge(fokker.SpectralDensity(**options).fit(X[:500]))
     with pytest.raises(ValueError, match="holds no moments"):
         pickle.loads(pickle.dumps(whole)).partial_fit(X)
+    with pytest.raises(ValueError, match="holds no moments"):
+        pickle.loads(pickle.dumps(whole)).merge(whole)
+    with pytest.raises(ValueError, match="holds no moments"):
+        pickle.loads(pickle.dumps(whole)).shard(X)
 
 
 def test_draws_follow_the_seed():
