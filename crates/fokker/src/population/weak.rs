@@ -194,7 +194,8 @@ impl WeakSums {
         Ok(equations)
     }
 
-    fn check(&self, other: &WeakSums) -> Result<()> {
+    /// Sums of other functions can neither be merged nor make equations together.
+    fn same_functions(&self, other: &WeakSums) -> Result<()> {
         let sizes = [
             ("test functions", self.values.len(), other.values.len()),
             ("functions of the potential", self.gradients.ncols(), other.gradients.ncols()),
@@ -205,6 +206,11 @@ impl WeakSums {
                 return Err(Error::Size { name, expected, found });
             }
         }
+        Ok(())
+    }
+
+    fn check(&self, other: &WeakSums) -> Result<()> {
+        self.same_functions(other)?;
         if self.weight > 0.0 && other.weight > 0.0 { Ok(()) } else { Err(Error::Empty { name: "snapshot" }) }
     }
 }
@@ -251,16 +257,7 @@ impl Merge for WeakSums {
                 remedy: "observe whole snapshots",
             });
         }
-        let sizes = [
-            ("test functions", self.values.len(), other.values.len()),
-            ("functions of the potential", self.gradients.ncols(), other.gradients.ncols()),
-            ("functions of the interaction", self.forces.ncols(), other.forces.ncols()),
-        ];
-        for (name, expected, found) in sizes {
-            if expected != found {
-                return Err(Error::Size { name, expected, found });
-            }
-        }
+        self.same_functions(other)?;
         self.join_means(&other.values, other.weight);
         self.count += other.count;
         self.weight += other.weight;
