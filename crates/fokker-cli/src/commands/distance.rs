@@ -7,8 +7,9 @@ use crate::report::{number, wrapped};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use fokker::transport::{
-    Cost, ExactOptions, Floor, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength, energy_distance,
-    exact, floor, kernel_discrepancy, median_distance, sinkhorn_divergence, sliced_wasserstein2,
+    Cost, ExactDistance, ExactOptions, Floor, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength,
+    energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, sinkhorn_divergence,
+    sliced_wasserstein2,
 };
 use fokker::{Error, Monitor};
 use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
@@ -175,7 +176,7 @@ impl Metric {
         let plain = |value, certificate| Measured { value, gap: None, certificate, metric: self };
         Ok(match self {
             Metric::Exact(cost) => {
-                let (value, gap) = exact_distance(pair, cost, &options)?;
+                let ExactDistance { value, gap } = exact_distance(pair.x, pair.y, cost, &options)?;
                 let certificate = format!("exact: by duality at most {} above the true value", bound(gap));
                 Measured { value, gap: Some(gap), certificate, metric: self }
             }
@@ -221,36 +222,6 @@ impl Metric {
             }
         })
     }
-}
-
-/// W₁ or W₂ of clouds whose weights sum to one, and how far above the true value it can be.
-fn exact_distance(pair: &Pair, cost: Cost, options: &ExactOptions) -> fokker::Result<(f64, f64)> {
-    // Squares of very large or small coordinates leave the range of numbers; powers of two are exact.
-    let largest = pair.x.iter().chain(pair.y).fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    let extreme = largest > 0.0 && !(1e-100..1e100).contains(&largest);
-    let exponent = if extreme { largest.log2().floor() as i32 } else { 0 };
-    let scale = |cloud: ArrayView2<f64>| cloud.mapv(|value| shifted(value, -exponent));
-    let coupling = match extreme {
-        false => exact(pair.x, pair.y, cost, options)?,
-        true => exact(scale(pair.x).view(), scale(pair.y).view(), cost, options)?,
-    };
-    let (cost_value, gap) = (coupling.cost, coupling.certificate.gap.max(0.0).min(coupling.cost));
-    let (value, gap) = match cost {
-        Cost::Euclidean => (cost_value, gap),
-        // √c − √(c − gap), without cancellation.
-        Cost::SquaredEuclidean if cost_value > 0.0 => {
-            let root = cost_value.sqrt();
-            (root, gap / (root + (cost_value - gap).sqrt()))
-        }
-        Cost::SquaredEuclidean => (0.0, 0.0),
-    };
-    Ok((shifted(value, exponent), shifted(gap, exponent)))
-}
-
-/// value · 2^exponent, in two steps since one power of two may be out of range.
-fn shifted(value: f64, exponent: i32) -> f64 {
-    let half = exponent / 2;
-    value * 2f64.powi(half) * 2f64.powi(exponent - half)
 }
 
 /// The same distance between random halves of a cloud, weights included.

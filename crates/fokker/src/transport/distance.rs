@@ -26,8 +26,7 @@ use ndarray::ArrayView2;
 /// # Errors
 /// As [`exact`](super::exact).
 pub fn wasserstein1(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOptions) -> Result<f64> {
-    let solved = exact_scaled(x, y, Cost::Euclidean, options)?;
-    Ok(scaled(solved.coupling.cost / solved.total, solved.exponent))
+    Ok(exact_distance(x, y, Cost::Euclidean, options)?.value)
 }
 
 /// W₂ between two weighted clouds, exact.
@@ -52,7 +51,56 @@ pub fn wasserstein1(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOptio
 /// # Errors
 /// As [`exact`](super::exact).
 pub fn wasserstein2(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOptions) -> Result<f64> {
-    let solved = exact_scaled(x, y, Cost::SquaredEuclidean, options)?;
-    // The exponent of a squared cost is even.
-    Ok(scaled((solved.coupling.cost / solved.total).sqrt(), solved.exponent / 2))
+    Ok(exact_distance(x, y, Cost::SquaredEuclidean, options)?.value)
+}
+
+/// W₁ or W₂ with what proves it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExactDistance {
+    /// The distance.
+    pub value: f64,
+    /// How far above the true distance it can be at most, by duality.
+    pub gap: f64,
+}
+
+/// W₁ (Euclidean cost) or W₂ (squared cost) between two weighted clouds, with its gap.
+///
+/// ```text
+/// W₁: value = c, gap = g            W₂: value = √c, gap = √c − √(c − g)
+/// ```
+///
+/// c is the optimal cost and g its duality gap, weights normalised to one. [`wasserstein1`] and
+/// [`wasserstein2`] are its value.
+///
+/// # Errors
+/// As [`exact`](super::exact).
+///
+/// ```
+/// use fokker::transport::{Cost, ExactOptions, exact_distance};
+/// use ndarray::array;
+/// let (x, y) = (array![[0.0], [1.0]], array![[3.0], [4.0]]);
+/// let found = exact_distance(x.view(), y.view(), Cost::SquaredEuclidean, &ExactOptions::default())?;
+/// assert!((found.value - 3.0).abs() < 1e-15 && found.gap < 1e-10);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn exact_distance(
+    x: ArrayView2<f64>,
+    y: ArrayView2<f64>,
+    cost: Cost,
+    options: &ExactOptions,
+) -> Result<ExactDistance> {
+    let solved = exact_scaled(x, y, cost, options)?;
+    let mean = solved.coupling.cost / solved.total;
+    // Rounding may leave a sum of zeros below zero, and a gap is never more than the cost.
+    let gap = (solved.coupling.certificate.gap / solved.total).max(0.0).min(mean);
+    let (value, gap, exponent) = match cost {
+        Cost::Euclidean => (mean, gap, solved.exponent),
+        // √c − √(c − g) without cancellation; the exponent of a squared cost is even.
+        Cost::SquaredEuclidean if mean > 0.0 => {
+            let root = mean.sqrt();
+            (root, gap / (root + (mean - gap).sqrt()), solved.exponent / 2)
+        }
+        Cost::SquaredEuclidean => (0.0, 0.0, 0),
+    };
+    Ok(ExactDistance { value: scaled(value, exponent), gap: scaled(gap, exponent) })
 }

@@ -78,7 +78,7 @@ mod start;
 pub use batches::{BatchOptions, exact_in_batches};
 pub use bures::bures;
 pub use coupling::{Certificate, Coupling};
-pub use distance::{wasserstein1, wasserstein2};
+pub use distance::{ExactDistance, exact_distance, wasserstein1, wasserstein2};
 pub use exact::{ExactOptions, exact, exact_matrix};
 pub use floor::{Floor, floor};
 pub use ground::Cost;

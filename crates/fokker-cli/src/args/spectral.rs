@@ -1,0 +1,146 @@
+//! What can be typed after `fokker spectral`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum SpectralCommand {
+    /// Fit the score of noised data at every time
+    ///
+    /// The logarithm of the noised density over that of the reference is a sum of eigenfunctions of
+    /// few columns each; its coefficients solve one linear system per time. Two passes over the data.
+    #[command(after_help = FIT_HELP)]
+    Fit(FitArguments),
+    /// Draw samples from a fit: the reverse SDE, then Langevin steps
+    #[command(after_help = "Example:\n  fokker spectral sample score.safetensors -n 100 -o samples.npy")]
+    Sample(DrawArguments),
+    /// The log-density of rows under a fit
+    #[command(after_help = "Example:\n  fokker spectral density score.safetensors x.csv -o logp.npy")]
+    Density(DensityArguments),
+    /// The score of the noised data at rows, in their units
+    #[command(after_help = "Example:\n  fokker spectral score score.safetensors x.csv --at 0.1 -o s.npy")]
+    Score(ScoreArguments),
+    /// Samples of a problem whose law is known
+    #[command(after_help = "Example:\n  fokker spectral problem gl:16 -n 200 --seed 1 -o gl.npy")]
+    Problem(ProblemArguments),
+}
+
+const FIT_HELP: &str = "\
+Examples:
+  fokker spectral fit x.csv --pairs all -o score.safetensors
+  fokker spectral fit x.csv --reference cosine --degree 6
+
+References: hermite: columns standardised, Hermite polynomials (chains, lattices, energies); cosine:
+  every column through its distribution function, cosines (few columns, any marginals, heavy
+  tails); cosine-box: columns scaled to their range (bounded data); auto: the better of hermite and
+  cosine on the rows held out
+Pairs: columns with products of their own; a FILE has two column numbers per row, counted from 0
+JSON: reference, functions, ridge, seconds, report (see docs/conventions.md), output";
+
+/// References.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReferenceName {
+    Hermite,
+    Cosine,
+    CosineBox,
+    Auto,
+}
+
+#[derive(Debug, Args)]
+pub struct FitArguments {
+    /// Data rows (.npy, .npz, .csv, IDX; also .gz)
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+    /// Reference process and its eigenfunctions
+    #[arg(long, default_value = "auto", value_name = "NAME")]
+    pub reference: ReferenceName,
+    /// Largest total degree of a function
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub degree: usize,
+    /// Pairs of columns: none, chain, lattice:ROWSxCOLUMNS, all or a file [default: all up to 20
+    /// columns, none beyond]
+    #[arg(long, value_name = "NAME")]
+    pub pairs: Option<String>,
+    /// Add the product of first degrees of every pair of columns
+    #[arg(long)]
+    pub gaussian_pairs: bool,
+    /// Relative ridge, or auto: chosen on the rows held out
+    #[arg(long, default_value = "auto", value_name = "X", allow_negative_numbers = true)]
+    pub ridge: String,
+    /// Share of the rows held out to choose and to judge
+    #[arg(long, default_value_t = 0.1, value_name = "X", allow_negative_numbers = true)]
+    pub hold_out: f64,
+    /// Save the fit here (.safetensors), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DrawArguments {
+    /// A fit
+    #[arg(value_name = "SCORE")]
+    pub score: PathBuf,
+    /// Number of samples
+    #[arg(short, default_value_t = 10_000, value_name = "N")]
+    pub n: usize,
+    /// Log-spaced steps of the reverse SDE
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub steps: usize,
+    /// Time at which it stops, on the unit-rate clock
+    #[arg(long, default_value_t = 1e-3, value_name = "T", allow_negative_numbers = true)]
+    pub stop: f64,
+    /// Langevin steps at the stop
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub corrector: usize,
+    /// Length of a Langevin step
+    #[arg(long, default_value_t = 5e-3, value_name = "H", allow_negative_numbers = true)]
+    pub corrector_step: f64,
+    /// Accept or reject Langevin steps by Metropolis and Hastings' rule (always with cosines)
+    #[arg(long)]
+    pub metropolis: bool,
+    /// Save the samples here (.npy), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DensityArguments {
+    /// A fit
+    #[arg(value_name = "SCORE")]
+    pub score: PathBuf,
+    /// Rows (.npy, .npz, .csv, IDX; also .gz)
+    #[arg(value_name = "X")]
+    pub x: PathBuf,
+    /// Save the log-densities here (.npy), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArguments {
+    /// A fit
+    #[arg(value_name = "SCORE")]
+    pub score: PathBuf,
+    /// Rows (.npy, .npz, .csv, IDX; also .gz)
+    #[arg(value_name = "X")]
+    pub x: PathBuf,
+    /// Time of the noised data, on the unit-rate clock
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub at: f64,
+    /// Save the scores here (.npy), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ProblemArguments {
+    /// gl:SITES, lattice:ROWSxCOLUMNS, double-well or mixture-1d
+    #[arg(value_name = "PROBLEM")]
+    pub problem: String,
+    /// Number of samples
+    #[arg(short, default_value_t = 20_000, value_name = "N")]
+    pub n: usize,
+    /// Save the samples here (.npy), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}

@@ -1,0 +1,115 @@
+//! What can be typed after `fokker transport`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub enum TransportCommand {
+    /// How far apart two clouds are, with proof, and what chance alone would give
+    ///
+    /// w1 and w2 are exact, whatever the weights and the numbers of points: `gap` bounds how far
+    /// the number can be above the true one, in its own units. sliced-w2 is a mean over random
+    /// directions, energy and mmd are sums over all pairs; sinkhorn is the debiased divergence
+    /// for the squared cost, in squared units: compare its root with w2.
+    #[command(after_help = DISTANCE_HELP)]
+    Distance(Box<DistanceArguments>),
+    /// The optimal coupling of two clouds: who goes where, with dual potentials and proof
+    #[command(after_help = COUPLE_HELP)]
+    Couple(Box<CoupleArguments>),
+}
+
+const DISTANCE_HELP: &str = "\
+Examples:
+  fokker transport distance a.csv b.csv
+  fokker transport distance a.csv b.csv --metric energy --floor --json
+
+Clouds: one point per row, as 0.5,1.2 (see A and B for the formats)
+Floor: the distance between two random halves of A; distances about as large say nothing
+JSON: metric, value, gap (null but for w1 and w2), n, m, seconds (of the value alone),
+  floor: null, or mean, sd (of one split), repeats";
+
+const COUPLE_HELP: &str = "\
+Examples:
+  fokker transport couple a.csv b.csv -o plan.npz
+  fokker transport couple a.csv b.csv --cost euclidean
+
+plan.npz: source, target (rows of A and B, from 0), mass (sum 1) of every entry of the plan;
+  dual_source, dual_target: one potential per point, dual_source[i] + dual_target[j] <= cost[i, j]
+JSON: cost, gap, marginal_error, n, m, entries, seconds, output";
+
+/// Two clouds and their weights.
+#[derive(Debug, Args)]
+pub struct CloudArguments {
+    /// Points, one per row (.npy, .npz, .csv, IDX; also .gz)
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Points to compare them with, of the same dimension
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Weights of the points of A, divided by their sum [default: all equal]
+    #[arg(long, value_name = "FILE")]
+    pub weights_a: Option<PathBuf>,
+    /// Weights of the points of B, divided by their sum [default: all equal]
+    #[arg(long, value_name = "FILE")]
+    pub weights_b: Option<PathBuf>,
+    /// Both: --weights FA,FB is --weights-a FA --weights-b FB
+    #[arg(long, value_name = "FA,FB", value_delimiter = ',', conflicts_with_all = ["weights_a", "weights_b"])]
+    pub weights: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DistanceArguments {
+    #[command(flatten)]
+    pub clouds: CloudArguments,
+    /// Distance
+    #[arg(long, default_value = "w2", value_name = "NAME")]
+    pub metric: MetricName,
+    /// Entropic strength of sinkhorn, in units of the squared distance
+    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with = "relative_epsilon")]
+    pub epsilon: Option<f64>,
+    /// Entropic strength of sinkhorn, in multiples of the median squared distance [default: 0.05]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub relative_epsilon: Option<f64>,
+    /// Random directions of sliced-w2 [default: 256]
+    #[arg(long, value_name = "N")]
+    pub directions: Option<usize>,
+    /// Width of the Gaussian kernel of mmd [default: the median distance between A and B]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub bandwidth: Option<f64>,
+    /// Also the distance between two random halves of A, to read the number against
+    #[arg(long)]
+    pub floor: bool,
+    /// Random splits for the floor
+    #[arg(long, default_value_t = 10, value_name = "N", requires = "floor")]
+    pub repeats: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct CoupleArguments {
+    #[command(flatten)]
+    pub clouds: CloudArguments,
+    /// Cost of moving a unit of mass from x to y: |x − y|² or |x − y|
+    #[arg(long, default_value = "squared-euclidean", value_name = "NAME")]
+    pub cost: CostName,
+    /// Save the plan here (.npz), in place of what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Distances between clouds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MetricName {
+    W1,
+    W2,
+    SlicedW2,
+    Energy,
+    Mmd,
+    Sinkhorn,
+}
+
+/// Ground costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CostName {
+    SquaredEuclidean,
+    Euclidean,
+}
