@@ -3,7 +3,7 @@
 use crate::convert::{matrix, optional, raise};
 use crate::work::run;
 use fokker::spectral::{
-    CHUNK, Coordinates, Corrector, DrawOptions, Moments, Pairs, Ridge, Rows, Shape, SolveOptions,
+    CHUNK, Coordinates, Corrector, Density, DrawOptions, Moments, Pairs, Ridge, Rows, Shape, SolveOptions,
     SpectralFit, Summary,
 };
 use fokker::{ArrayBlocks, Blocks, Error, Merge, Result};
@@ -281,12 +281,18 @@ impl PySpectralFit {
         Ok((drawn.x.into_pyarray(py), drawn.acceptance))
     }
 
-    /// Log-density of rows, `[n]`.
-    #[pyo3(signature = (x))]
-    fn log_density<'py>(&self, py: Python<'py>, x: Object<'_, 'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    /// Log-density of rows, `[n]`: of the flow or of the energy.
+    #[pyo3(signature = (x, density))]
+    fn log_density<'py>(
+        &self,
+        py: Python<'py>,
+        x: Object<'_, 'py>,
+        density: &str,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let x = matrix(x, "X")?;
         let x = x.as_array();
-        Ok(run(py, |monitor| self.fit.log_density_monitored(x, monitor))?.into_pyarray(py))
+        let log = run(py, |monitor| self.fit.log_density_by(Density::parse(density)?, x, monitor))?;
+        Ok(log.into_pyarray(py))
     }
 
     /// ∇ log p_t of rows, `[n, d]`.

@@ -3,7 +3,7 @@
 use fokker::ArrayBlocks;
 use fokker::problems::CoupledDoubleWell;
 use fokker::process::OrnsteinUhlenbeck as Ou;
-use fokker::spectral::{Coordinates, FitOptions, Rows, Shape, SolveOptions, fit};
+use fokker::spectral::{Coordinates, Density, FitOptions, Rows, Shape, SolveOptions, fit};
 use fokker::statistics::{Covariance, Gaussian, GaussianMixture};
 use ndarray::Array2;
 
@@ -11,34 +11,48 @@ use ndarray::Array2;
 fn densities_integrate_to_one_in_two_dimensions() {
     let well = CoupledDoubleWell::new().sample(5000, 4);
     let mixture = GaussianMixture::random(3, 2, 1.0, 9).unwrap().sample(5000, 4);
-    for (x, name) in [(well, "double well"), (mixture, "mixture")] {
-        for (coordinates, degree) in
-            [(Coordinates::Standard, 4), (Coordinates::Copula, 4), (Coordinates::Box, 8)]
-        {
-            let options = FitOptions {
-                coordinates,
-                shape: Shape { degree, ..Default::default() },
-                solve: SolveOptions { compare: 0, ..Default::default() },
-                ..Default::default()
-            };
-            let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
-            // The midpoint rule in the coordinates of the fit, where densities are smooth: over
-            // [0, π]² the whole domain, over [−8, 8]² all but 1e-14 of the mass.
-            let n = if coordinates == Coordinates::Standard { 240 } else { 120 };
-            let (low, width) = match coordinates {
-                Coordinates::Standard => (-8.0, 16.0 / n as f64),
-                _ => (0.0, std::f64::consts::PI / n as f64),
-            };
-            let at = |i: usize| low + (i as f64 + 0.5) * width;
-            let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
-            let log = fit.log_density_of_coordinates(y.view()).unwrap();
-            let total = log.mapv(f64::exp).sum() * width * width;
-            // Where the box ends, the divergence of a polynomial score jumps, and so do the flow's
-            // steps: 0.3 % of the mixture, whose components reach further than the wells.
-            let rough = name == "mixture" && coordinates == Coordinates::Standard;
-            let tolerance = if rough { 4e-3 } else { 1e-3 };
-            assert!((total - 1.0).abs() < tolerance, "{name}, {coordinates:?}: {total}");
-        }
+    for (x, name, coordinates, degree) in [
+        (&well, "double well", Coordinates::Standard, 4),
+        (&well, "double well", Coordinates::Copula, 4),
+        (&well, "double well", Coordinates::Box, 8),
+        // In Standard coordinates polynomials of these components squeeze the flow into sheets that a
+        // grid does not resolve; there volumes are compared instead, in spectral/flow.rs.
+        (&mixture, "mixture", Coordinates::Copula, 4),
+        (&mixture, "mixture", Coordinates::Box, 8),
+    ] {
+        let options = FitOptions {
+            coordinates,
+            shape: Shape { degree, ..Default::default() },
+            solve: SolveOptions { compare: 0, ..Default::default() },
+            ..Default::default()
+        };
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+        // The midpoint rule in the coordinates of the fit, where densities are smooth: over
+        // [0, π]² the whole domain, over [−8, 8]² all but 1e-14 of the mass.
+        let (n, low, high) = match coordinates {
+            Coordinates::Standard => (240, -8.0, 8.0),
+            _ => (120, 0.0, std::f64::consts::PI),
+        };
+        let width = (high - low) / n as f64;
+        let at = |i: usize| low + (i as f64 + 0.5) * width;
+        let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
+        let total = |density| {
+            let log = fit.log_density_of_coordinates(density, y.view(), &()).unwrap();
+            log.mapv(f64::exp).sum() * width * width
+        };
+        let flow = total(Density::Flow);
+        assert!((flow - 1.0).abs() < 1e-3, "{name}, {coordinates:?}: {flow}");
+        // log Z is as stated, or is not given: in the box the mixture leaves corners without data, where
+        // polynomials rise to wells.
+        let Some(partition) = fit.report().partition else {
+            assert_eq!((name, coordinates), ("mixture", Coordinates::Box));
+            let error = fit.log_density_by(Density::Energy, x.view(), &()).unwrap_err();
+            assert!(error.to_string().contains("log Z"), "{error}");
+            continue;
+        };
+        let energy = total(Density::Energy);
+        println!("{name}, {coordinates:?}: the energy's density sums to {energy} ({partition:?})");
+        assert!(energy.ln().abs() < 4.0 * partition.error, "{coordinates:?}: {energy} {partition:?}");
     }
 }
 

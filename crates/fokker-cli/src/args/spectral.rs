@@ -111,6 +111,9 @@ pub struct DensityArguments {
     /// Rows (.npy, .npz, .csv, IDX; also .gz)
     #[arg(value_name = "X")]
     pub x: PathBuf,
+    /// The density of the probability flow, or of the energy log π + g − log Z
+    #[arg(long, default_value = "flow", value_parser = ["flow", "energy"])]
+    pub density: String,
     /// Save the log-densities here (.npy), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

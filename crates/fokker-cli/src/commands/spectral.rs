@@ -12,8 +12,8 @@ use crate::report::{number, wrapped};
 use anyhow::{Context, Result, bail};
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::spectral::{
-    Coordinates, Corrector, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions, SpectralFit,
-    choose,
+    Coordinates, Corrector, Density, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions,
+    SpectralFit, choose,
 };
 use fokker::statistics::GaussianMixture;
 use fokker::{Blocks, Monitor};
@@ -153,6 +153,7 @@ fn fit_report(fit: &SpectralFit, heading: &str, seconds: f64, output: Option<&st
         let gaussian = comparison.gaussian.map_or_else(|| "–".to_owned(), digits);
         let mixture = comparison.mixture.map_or_else(|| "–".to_owned(), digits);
         entries.push(("log-density", digits(comparison.spectral)));
+        entries.extend(comparison.energy.map(|energy| ("  by energy", digits(energy))));
         entries.push(("  Gaussian", gaussian));
         entries.push(("  mixture", mixture));
     }
@@ -242,17 +243,21 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
         let plan = json!({ "n": x.nrows(), "output": output });
         return render(global, &plan, || Ok(format!("would evaluate {} log-densities\n", x.nrows())));
     }
+    let density = Density::parse(&arguments.density)?;
     let start = Instant::now();
-    let log = fit.log_density_monitored(x.view(), &monitor);
+    let log = fit.log_density_by(density, x.view(), &monitor);
     let log = log.with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
     write_npy(&arguments.output, &Values::Numbers(&log.to_vec()))?;
     let mean = log.mean().unwrap_or(f64::NAN);
-    let summary = json!({ "n": log.len(), "mean": mean, "seconds": seconds, "output": output });
+    let summary = json!({
+        "n": log.len(), "density": density, "mean": mean, "seconds": seconds, "output": output,
+    });
     render(global, &summary, || {
         Ok(lines(&[
             ("rows", log.len().to_string()),
+            ("density", density.name().to_owned()),
             ("mean", format!("{} nats", digits(mean))),
             ("seconds", format!("{seconds:.3}")),
             ("saved", output.clone()),

@@ -1,5 +1,6 @@
 //! The fit against simpler laws, in nats on rows held out.
 
+use super::density::Density;
 use super::fit::SpectralFit;
 use super::moments::Design;
 use super::report::Comparison;
@@ -21,13 +22,17 @@ pub(super) fn compare(
     }
     let test = design.held_out.x.slice_axis(Axis(0), Slice::from(..rows));
     let weights = design.held_out.weights.slice_axis(Axis(0), Slice::from(..rows));
-    let spectral = fit.log_density_monitored(test, monitor)?;
+    let spectral = fit.log_density_by(Density::Flow, test, monitor)?;
+    let energy = match fit.report.partition {
+        Some(_) => Some(fit.log_density_by(Density::Energy, test, monitor)?),
+        None => None,
+    };
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
     let (train, test) = (free(design.kept.x.view()), free(test));
     let weight = design.kept.weights.view();
     let gaussian = gaussian_log_density(train.view(), weight, test.view());
     let mixture = mixture_log_density(train.view(), weight, test.view(), monitor)?;
-    Ok(Some(Comparison::new(rows, weights, &spectral, gaussian, mixture)))
+    Ok(Some(Comparison::new(rows, weights, &spectral, energy, gaussian, mixture)))
 }
 
 /// Most components of the mixture, and most rows and iterations that its fit may take: it is a

@@ -62,6 +62,12 @@ impl SpectralFit {
     /// Options out of their domain, a scheme that is not defined on the reference, an
     /// interruption, a particle that left the range of numbers.
     pub fn sample(&self, options: &DrawOptions) -> Result<Drawn> {
+        let (y, acceptance) = self.draw(options)?;
+        Ok(Drawn { x: self.frame.backward(y.view()), acceptance })
+    }
+
+    /// The same in the coordinates of the fit: particles `[n, d']` and the share of accepted steps.
+    pub(super) fn draw(&self, options: &DrawOptions) -> Result<(Array2<f64>, Option<f64>)> {
         let DrawOptions { particles, first, steps, stop, scheme, corrector, seed, monitor } = *options;
         corrector.validate()?;
         let (begin, end) = self.score.times();
@@ -89,6 +95,6 @@ impl SpectralFit {
                 reason: format!("particle {row} became {value}; use more steps or a larger ridge"),
             });
         }
-        Ok(Drawn { x: self.frame.backward(y.view()), acceptance })
+        Ok((y, acceptance))
     }
 }

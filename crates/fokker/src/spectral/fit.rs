@@ -5,13 +5,14 @@ use super::coefficients::{Path, log_spaced};
 use super::compare::compare;
 use super::coordinates::{Coordinates, Frame};
 use super::moments::{Means, Moments};
+use super::partition::partition;
 use super::report::{Comparison, Report};
 use super::score::EigenScore;
 use super::system::{DIRECT, Solve, System, norm, rank};
-use super::{Rows, Shape, Summary, likelihood};
+use super::{Rows, Shape, Summary};
 use crate::statistics::Gaussian;
 use crate::{Blocks, Error, Merge, Monitor, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 /// The relative ridge η of `(A + η Λ) c = b`.
@@ -36,13 +37,26 @@ pub struct SolveOptions<'a> {
     pub times: usize,
     /// Rows held out that the fit is compared on with a Gaussian and a mixture; 0 for none.
     pub compare: usize,
+    /// Draws, of either kind, that log Z of the [`Density::Energy`] is computed from; 0 leaves the
+    /// density of the flow alone.
+    ///
+    /// [`Density::Energy`]: super::Density::Energy
+    pub partition: usize,
     /// Hears of progress, in solves.
     pub monitor: &'a dyn Monitor,
 }
 
 impl Default for SolveOptions<'_> {
     fn default() -> Self {
-        SolveOptions { ridge: Ridge::Auto, first: 1e-3, last: 5.0, times: 16, compare: 1000, monitor: &() }
+        SolveOptions {
+            ridge: Ridge::Auto,
+            first: 1e-3,
+            last: 5.0,
+            times: 16,
+            compare: 1000,
+            partition: 512,
+            monitor: &(),
+        }
     }
 }
 
@@ -143,6 +157,9 @@ impl SpectralFit {
         }
         report.judge(&design.warnings, &used);
         let mut fit = SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report };
+        if options.partition > 0 {
+            fit.report.partition = partition(&fit, options.partition, options.monitor)?;
+        }
         if options.compare > 0 && held_out.is_some() {
             let comparison = compare(&fit, design, options.compare, options.monitor)?;
             fit.report.set_comparison(comparison);
@@ -220,47 +237,6 @@ impl SpectralFit {
         Gaussian::from_covariance(mean, scaled.view())
     }
 
-    /// `log p_ε` of rows `[n, d]`, `[n]`, ε the first time of the fit.
-    ///
-    /// By the probability-flow ODE, with the Jacobian of the coordinates. Columns that are constant
-    /// or copies have no density: it is that of the others.
-    ///
-    /// # Errors
-    /// Rows of another dimension or not finite.
-    pub fn log_density(&self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
-        self.log_density_monitored(x, &())
-    }
-
-    /// As [`SpectralFit::log_density`], heard by a monitor in blocks of points.
-    ///
-    /// # Errors
-    /// The same, or an interruption.
-    pub fn log_density_monitored(&self, x: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
-        self.check(x)?;
-        let y = self.frame.forward(x);
-        let mut log = self.density(y.view(), monitor)?;
-        Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
-        Ok(log)
-    }
-
-    /// `log p_ε` of coordinates `[n, d']`, `[n]`, as a density in the coordinates.
-    ///
-    /// # Errors
-    /// Coordinates of another dimension.
-    pub fn log_density_of_coordinates(&self, y: ArrayView2<f64>) -> Result<Array1<f64>> {
-        if y.ncols() != self.frame.dim() {
-            return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
-        }
-        self.density(y, &())
-    }
-
-    fn density(&self, y: ArrayView2<f64>, monitor: &dyn Monitor) -> Result<Array1<f64>> {
-        let (first, last) = self.score.times();
-        // 0.08 of log t a step: at 0.17 the density of a mixture at degree 6 integrated to 1.03.
-        let steps = ((last / first).ln() / 0.08).ceil() as usize;
-        likelihood::log_density(&self.score, y, (first, last, steps), monitor)
-    }
-
     /// `∇ log p_t` of rows `[n, d]` in the columns of the data at clock `time`, `[n, d]`; 0 in
     /// columns that are constant or copies.
     ///
@@ -281,7 +257,7 @@ impl SpectralFit {
         Ok(out)
     }
 
-    fn check(&self, x: ArrayView2<f64>) -> Result<()> {
+    pub(super) fn check(&self, x: ArrayView2<f64>) -> Result<()> {
         if x.ncols() != self.dim() {
             return Err(Error::Size { name: "columns", expected: self.dim(), found: x.ncols() });
         }

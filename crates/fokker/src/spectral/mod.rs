@@ -14,7 +14,8 @@
 //!             A_nm = E_{p_t} ∇φ_n·∇φ_m = ½ Σ_k (λ_n + λ_m − λ_k) C_nm^k e^{−λ_k t} m_k
 //!             b_n  = λ_n e^{−λ_n t} m_n                                  φ_n φ_m = Σ_k C_nm^k φ_k
 //! samples     reverse SDE  dY = (−∇V + 2∇g) dτ + √2 dW  from π, then Langevin steps at the stop
-//! density     along dx/dt = −∇g_t(x):   log p_ε(x) = log π(x_T) + g_T(x_T) − ∫ Δg_t dt
+//! density     energy  log p_ε(x) = log π(x) + g_ε(x) − log Z
+//!             flow    along dx/dt = −∇g_t(x):   log p_ε(x) = log π(x_T) + g_T(x_T) − ∫ Δg_t dt
 //! ```
 //!
 //! Eigenfunctions are products of Hermite polynomials (Ornstein–Uhlenbeck) or cosines (reflected
@@ -50,14 +51,16 @@ mod compare;
 mod coordinates;
 mod corrector;
 mod cosine;
+mod density;
 mod draw;
 mod family;
 mod fit;
+mod flow;
 mod hermite;
 mod indices;
-mod likelihood;
 mod marginal;
 mod moments;
+mod partition;
 mod pchip;
 mod plan;
 mod report;
@@ -71,11 +74,13 @@ pub use choice::{Tried, choose};
 pub use chunks::CHUNK;
 pub use coordinates::Coordinates;
 pub use corrector::Corrector;
+pub use density::Density;
 pub use draw::{DrawOptions, Drawn};
 pub use family::Family;
 pub use fit::{FitOptions, Ridge, SolveOptions, SpectralFit, fit};
 pub use indices::{Bound, Index, Pairs, Shape};
 pub use moments::Moments;
+pub use partition::Partition;
 pub use report::{Comparison, Report};
 pub use score::EigenScore;
 pub use summary::{Rows, Summary};

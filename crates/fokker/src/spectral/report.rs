@@ -2,6 +2,7 @@
 
 use super::choice::{Criterion, Tried};
 use super::moments::Means;
+use super::partition::Partition;
 use super::system::Solve;
 use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct Comparison {
     /// Number of rows.
     pub rows: usize,
-    /// Of the spectral fit.
+    /// Of the spectral fit, by its flow.
     pub spectral: f64,
+    /// Of the spectral fit, by its energy, when log Z is known.
+    pub energy: Option<f64>,
     /// Of the Gaussian with the data's mean and covariance; none when that is singular.
     pub gaussian: Option<f64>,
     /// Standard error of the difference to it.
@@ -30,6 +33,7 @@ impl Comparison {
         rows: usize,
         weights: ArrayView1<f64>,
         spectral: &Array1<f64>,
+        energy: Option<Array1<f64>>,
         gaussian: Option<Array1<f64>>,
         mixture: Option<(usize, Array1<f64>)>,
     ) -> Self {
@@ -43,6 +47,7 @@ impl Comparison {
         Comparison {
             rows,
             spectral: mean(spectral),
+            energy: energy.as_ref().map(mean),
             gaussian: gaussian.as_ref().map(mean),
             gaussian_error: gaussian.as_ref().map(error),
             mixture: mixture.as_ref().map(|(_, log)| mean(log)),
@@ -109,6 +114,8 @@ pub struct Report {
     pub perturbation: f64,
     /// Every time that was solved.
     pub solves: Vec<Solve>,
+    /// log Z of the energy at the first time; none when it was not asked for or did not come out.
+    pub partition: Option<Partition>,
     /// Simpler laws.
     pub comparison: Option<Comparison>,
     /// Sentences for people.
@@ -131,6 +138,7 @@ impl Report {
             rank: None,
             perturbation: square.sqrt(),
             solves,
+            partition: None,
             comparison: None,
             warnings: Vec::new(),
         }
