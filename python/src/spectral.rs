@@ -3,10 +3,10 @@
 use crate::convert::{matrix, optional, raise};
 use crate::work::run;
 use fokker::spectral::{
-    CHUNK, Coordinates, Corrector, Density, DrawOptions, Moments, Pairs, Ridge, Rows, Shape, SolveOptions,
-    SpectralFit, Summary,
+    CHUNK, Chosen, Coordinates, Corrector, Density, DrawOptions, FitOptions, Moments, Pairs, Ridge, Rows,
+    Shape, SolveOptions, SpectralFit, Summary, choose,
 };
-use fokker::{ArrayBlocks, Blocks, Error, Merge, Result};
+use fokker::{ArrayBlocks, Error, Merge, Result};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
@@ -120,29 +120,13 @@ pub fn spectral_fit<'py>(
         let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
         let mut blocks = ArrayBlocks::new(x);
         let rows = Rows { hold_out: options.hold_out, weights, monitor, ..Default::default() };
-        let summary = Summary::from_blocks(&mut blocks, &rows)?;
         let (shape, candidates) = (options.shape()?, options.candidates()?);
-        let across = candidates.len() > 1;
         let solve = SolveOptions { ridge: Ridge::parse(&options.ridge)?, monitor, ..Default::default() };
-        let mut best: Option<(f64, SpectralFit, SpectralMoments)> = None;
-        for coordinates in candidates {
-            blocks.rewind()?;
-            let moments = Moments::from_blocks(&mut blocks, &summary, (coordinates, &shape), &rows)?;
-            let fit = SpectralFit::from_moments(&moments, &solve)?;
-            // As the library's `choose`, which keeps no moments.
-            let value = match (across, fit.comparison()) {
-                (true, Some(comparison)) => -comparison.spectral,
-                (true, None) => f64::INFINITY,
-                (false, _) => 0.0,
-            };
-            if best.as_ref().is_none_or(|(least, _, _)| value.total_cmp(least).is_lt()) {
-                let summary = summary.clone();
-                let moments = SpectralMoments { moments, summary, coordinates, next: first(x.nrows()) };
-                best = Some((value, fit, moments));
-            }
-        }
-        let (_, fit, moments) = best.ok_or(Error::Empty { name: "candidates" })?;
-        Ok((fit, moments))
+        let candidate = |coordinates| FitOptions { coordinates, shape: shape.clone(), rows, solve };
+        let candidates: Vec<FitOptions> = candidates.into_iter().map(candidate).collect();
+        let Chosen { fit, moments, summary, index, .. } = choose(&mut blocks, &candidates)?;
+        let coordinates = candidates[index].coordinates;
+        Ok((fit, SpectralMoments { moments, summary, coordinates, next: first(x.nrows()) }))
     })?;
     Ok((PySpectralFit { fit }, moments))
 }

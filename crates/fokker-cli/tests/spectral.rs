@@ -38,8 +38,33 @@ fn a_problem_is_fitted_sampled_and_evaluated() {
     let density = json(folder, "spectral density s.safetensors x.npy -o logp.npy");
     // Of the same rows, most of which the fit has seen.
     assert!((number(&density, "mean") - number(comparison, "spectral")).abs() < 0.2);
+    let energy = json(folder, "spectral density s.safetensors x.npy --density energy -o e.npy");
+    assert_eq!((&density["density"], &energy["density"]), (&"flow".into(), &"energy".into()));
+    assert!((number(&energy, "mean") - number(comparison, "energy")).abs() < 0.2);
     let score = json(folder, "spectral score s.safetensors x.npy --at 0.1 -o s.npy");
     assert_eq!(score["d"], 4);
+}
+
+#[test]
+fn the_best_of_several_bases_is_chosen() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    succeed_in(folder, "spectral problem gl:4 -n 3000 --seed 1 -o x.npy");
+    for hold_out in ["0", "0.2"] {
+        let line = format!(
+            "spectral fit x.npy --reference hermite --degree 2,4 --pairs none,chain --hold-out {hold_out}"
+        );
+        let fitted = json(folder, &line);
+        let candidates = fitted["candidates"].as_array().unwrap();
+        assert_eq!(candidates.len(), 4);
+        // Two wells that interact.
+        assert_eq!((&fitted["degree"], &fitted["pairs"]), (&4.into(), &"chain".into()));
+        let least = candidates.iter().map(|c| number(c, "criterion")).fold(f64::INFINITY, f64::min);
+        assert_eq!(least, number(&candidates[3], "criterion"));
+        let text = succeed_in(folder, &line);
+        assert_eq!(text.lines().filter(|line| line.contains("chosen")).count(), 2, "{text}");
+        assert!(text.contains("ridge") && text.contains("degree 4, pairs: chain"), "{text}");
+    }
 }
 
 #[test]

@@ -28,14 +28,17 @@ pub enum SpectralCommand {
 const FIT_HELP: &str = "\
 Examples:
   fokker spectral fit x.csv --pairs all -o score.safetensors
-  fokker spectral fit x.csv --reference cosine --degree 6
+  fokker spectral fit x.csv --reference cosine --degree 4,6 --pairs none,all
 
 References: hermite: columns standardised, Hermite polynomials (chains, lattices, energies); cosine:
   every column through its distribution function, cosines (few columns, any marginals, heavy
   tails); cosine-box: columns scaled to their range (bounded data); auto: the better of hermite and
   cosine on the rows held out
 Pairs: columns with products of their own; a FILE has two column numbers per row, counted from 0
-JSON: reference, functions, ridge, seconds, report (see docs/conventions.md), output";
+Choice: by the objective on the rows held out, with --hold-out 0 by Takeuchi's criterion; between
+  references by log-density held out
+JSON: reference, degree, pairs, functions, ridge, candidates (each with its criterion, smaller is
+  better), seconds, report (see docs/conventions.md), output";
 
 /// References.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,13 +57,13 @@ pub struct FitArguments {
     /// Reference process and its eigenfunctions
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub reference: ReferenceName,
-    /// Largest total degree of a function
-    #[arg(long, default_value_t = 4, value_name = "N")]
-    pub degree: usize,
-    /// Pairs of columns: none, chain, lattice:ROWSxCOLUMNS, all or a file [default: all up to 20
-    /// columns, none beyond]
-    #[arg(long, value_name = "NAME")]
-    pub pairs: Option<String>,
+    /// Largest total degree of a function; of several, such as 2,4, the best is chosen
+    #[arg(long, default_value = "4", value_name = "N", value_delimiter = ',')]
+    pub degree: Vec<usize>,
+    /// Pairs of columns: none, chain, lattice:ROWSxCOLUMNS, all or a file; of several the best is
+    /// chosen [default: all up to 20 columns, none beyond]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub pairs: Vec<String>,
     /// Add the product of first degrees of every pair of columns
     #[arg(long)]
     pub gaussian_pairs: bool,

@@ -162,38 +162,92 @@ fn deviations(design: &Design, scaled: &[f64], time: f64, rows: usize) -> Array2
     psi
 }
 
-/// Fits every candidate and returns the index of the best one with all fits.
+/// The best of several candidates.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Which candidate it is.
+    pub index: usize,
+    /// Its fit.
+    pub fit: SpectralFit,
+    /// What the fit is made of; more rows can be merged.
+    pub moments: Moments,
+    /// The summary that its coordinates are made of.
+    pub summary: Summary,
+    /// Criteria of all candidates, smaller is better.
+    pub criteria: Vec<f64>,
+}
+
+/// Fits every candidate and keeps the best.
 ///
-/// Candidates with the same coordinates differ in degree, edges or bound: they are compared by
-/// their objective on the rows held out, averaged over times with weight t (a bound on the
-/// divergence in nats); candidates in different coordinates by their held-out nats.
+/// | candidates | rows held out | criterion |
+/// |---|---|---|
+/// | of one reference (degree, edges, bound) | some | objective on them, [`Report::held_out_objective`](super::Report::held_out_objective) |
+/// | | none | Takeuchi's, [`Report::takeuchi_objective`](super::Report::takeuchi_objective) |
+/// | of different references | some | minus their mean log-density, nats |
+///
+/// Candidates are read with the rows of the first. One pass over the data for each.
 ///
 /// # Errors
-/// No candidate, no rows held out, what any fit reports.
-pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<(usize, Vec<SpectralFit>)> {
+/// No candidate; different references without rows held out, or more than 600 functions without;
+/// what any fit reports.
+///
+/// ```
+/// use fokker::ArrayBlocks;
+/// use fokker::problems::CoupledDoubleWell;
+/// use fokker::spectral::{FitOptions, Rows, Shape, choose};
+/// // Two wells: the Gaussian of degree 2 has none.
+/// let x = CoupledDoubleWell::new().sample(2000, 1);
+/// for hold_out in [0.0, 0.1] {
+///     let candidate = |degree| FitOptions {
+///         shape: Shape { degree, ..Default::default() },
+///         rows: Rows { hold_out, ..Default::default() },
+///         ..Default::default()
+///     };
+///     let chosen = choose(&mut ArrayBlocks::new(x.view()), &[2, 4].map(candidate)).unwrap();
+///     assert_eq!(chosen.index, 1);
+///     assert!(chosen.criteria[1] < chosen.criteria[0]);
+/// }
+/// ```
+pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chosen> {
     let Some(first) = candidates.first() else { return Err(Error::Empty { name: "candidates" }) };
-    if first.rows.hold_out == 0.0 {
-        let requirement = "positive: candidates are compared on the rows held out".into();
+    let across = candidates.iter().any(|c| c.coordinates != first.coordinates);
+    if first.rows.hold_out == 0.0 && across {
+        let requirement = "positive: references are compared on the rows held out".into();
         return Err(Error::Argument { name: "hold-out", requirement, found: 0.0 });
     }
     let summary = Summary::from_blocks(blocks, &first.rows)?;
-    let across = candidates.iter().any(|c| c.coordinates != first.coordinates);
-    let mut fits = Vec::new();
-    for candidate in candidates {
+    let mut best: Option<Chosen> = None;
+    let mut criteria = Vec::new();
+    for (index, candidate) in candidates.iter().enumerate() {
         blocks.rewind()?;
         let basis = (candidate.coordinates, &candidate.shape);
         let moments = Moments::from_blocks(blocks, &summary, basis, &first.rows)?;
-        let compare = if across { candidate.solve.compare.max(1) } else { candidate.solve.compare };
-        fits.push(SpectralFit::from_moments(&moments, &SolveOptions { compare, ..candidate.solve })?);
+        let mut fit = SpectralFit::solve(&moments, &candidate.solve)?;
+        let criterion = if candidates.len() == 1 {
+            0.0
+        } else if across {
+            let compare = candidate.solve.compare.max(1);
+            fit.assess(&moments, &SolveOptions { compare, partition: 0, ..candidate.solve })?;
+            fit.comparison().map_or(f64::INFINITY, |comparison| -comparison.spectral)
+        } else if first.rows.hold_out > 0.0 {
+            fit.report().held_out_objective().unwrap_or(f64::INFINITY)
+        } else {
+            let functions = fit.report().functions;
+            fit.report().takeuchi_objective().ok_or_else(|| Error::Undefined {
+                what: "Takeuchi's criterion",
+                reason: format!("the covariance of {functions} functions is too large"),
+                remedy: "hold rows out to compare candidates on",
+            })?
+        };
+        criteria.push(criterion);
+        if best.as_ref().is_none_or(|best| criterion < criteria[best.index]) {
+            best = Some(Chosen { index, fit, moments, summary: summary.clone(), criteria: Vec::new() });
+        }
     }
-    let value = |fit: &SpectralFit| match (across, fit.comparison()) {
-        (true, Some(comparison)) => -comparison.spectral,
-        (true, None) => f64::INFINITY,
-        (false, _) => fit.report().held_out_objective().unwrap_or(f64::INFINITY),
-    };
-    let best = fits.iter().enumerate().min_by(|a, b| value(a.1).total_cmp(&value(b.1)));
-    let best = best.map_or(0, |(i, _)| i);
-    Ok((best, fits))
+    let mut best = best.ok_or(Error::Empty { name: "candidates" })?;
+    best.fit.assess(&best.moments, &candidates[best.index].solve)?;
+    best.criteria = criteria;
+    Ok(best)
 }
 
 impl Ridge {

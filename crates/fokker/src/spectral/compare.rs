@@ -24,7 +24,7 @@ pub(super) fn compare(
     let weights = design.held_out.weights.slice_axis(Axis(0), Slice::from(..rows));
     let spectral = fit.log_density_by(Density::Flow, test, monitor)?;
     let energy = match fit.report.partition {
-        Some(_) => Some(fit.log_density_by(Density::Energy, test, monitor)?),
+        Some(partition) => Some((fit.log_density_by(Density::Energy, test, monitor)?, partition)),
         None => None,
     };
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);

@@ -133,6 +133,13 @@ impl SpectralFit {
     /// # Errors
     /// Options out of their domain, a system that cannot be solved, an interruption.
     pub fn from_moments(moments: &Moments, options: &SolveOptions) -> Result<Self> {
+        let mut fit = Self::solve(moments, options)?;
+        fit.assess(moments, options)?;
+        Ok(fit)
+    }
+
+    /// The fit without its densities on rows held out.
+    pub(super) fn solve(moments: &Moments, options: &SolveOptions) -> Result<Self> {
         options.validate()?;
         let design = &moments.design;
         let (used, held_out) = moments.means()?;
@@ -156,15 +163,18 @@ impl SpectralFit {
             report.rank = Some(rank(&System::new(&design.terms, &used.values, times[0]))?);
         }
         report.judge(&design.warnings, &used);
-        let mut fit = SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report };
+        Ok(SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report })
+    }
+
+    /// Adds what takes the densities of the fit: log Z, and the comparison with simpler laws.
+    pub(super) fn assess(&mut self, moments: &Moments, options: &SolveOptions) -> Result<()> {
         if options.partition > 0 {
-            fit.report.partition = partition(&fit, options.partition, options.monitor)?;
+            self.report.partition = partition(self, options.partition, options.monitor)?;
         }
-        if options.compare > 0 && held_out.is_some() {
-            let comparison = compare(&fit, design, options.compare, options.monitor)?;
-            fit.report.set_comparison(comparison);
+        if options.compare > 0 {
+            self.report.comparison = compare(self, &moments.design, options.compare, options.monitor)?;
         }
-        Ok(fit)
+        Ok(())
     }
 
     /// The score, density and Laplacian in the coordinates of the fit.

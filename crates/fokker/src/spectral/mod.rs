@@ -51,6 +51,7 @@ mod compare;
 mod coordinates;
 mod corrector;
 mod cosine;
+mod coupling;
 mod density;
 mod draw;
 mod family;
@@ -70,7 +71,7 @@ mod summary;
 mod system;
 mod terms;
 
-pub use choice::{Tried, choose};
+pub use choice::{Chosen, Tried, choose};
 pub use chunks::CHUNK;
 pub use coordinates::Coordinates;
 pub use corrector::Corrector;

@@ -110,7 +110,7 @@ fn bennett(mut from_flow: Array1<f64>, mut from_energy: Array1<f64>) -> Option<P
     let finite = || from_flow.iter().chain(&from_energy).copied().filter(|w| w.is_finite());
     let (mut low, mut high) =
         (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    if !(low <= high) {
+    if low > high {
         return None;
     }
     // Bisection: what the flow's draws accept falls with c, what the others accept rises.

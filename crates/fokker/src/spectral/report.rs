@@ -16,6 +16,8 @@ pub struct Comparison {
     pub spectral: f64,
     /// Of the spectral fit, by its energy, when log Z is known.
     pub energy: Option<f64>,
+    /// Standard error of the difference between the two, that of log Z included.
+    pub energy_error: Option<f64>,
     /// Of the Gaussian with the data's mean and covariance; none when that is singular.
     pub gaussian: Option<f64>,
     /// Standard error of the difference to it.
@@ -33,7 +35,7 @@ impl Comparison {
         rows: usize,
         weights: ArrayView1<f64>,
         spectral: &Array1<f64>,
-        energy: Option<Array1<f64>>,
+        energy: Option<(Array1<f64>, Partition)>,
         gaussian: Option<Array1<f64>>,
         mixture: Option<(usize, Array1<f64>)>,
     ) -> Self {
@@ -47,7 +49,8 @@ impl Comparison {
         Comparison {
             rows,
             spectral: mean(spectral),
-            energy: energy.as_ref().map(mean),
+            energy: energy.as_ref().map(|(log, _)| mean(log)),
+            energy_error: energy.as_ref().map(|(log, partition)| error(log).hypot(partition.error)),
             gaussian: gaussian.as_ref().map(mean),
             gaussian_error: gaussian.as_ref().map(error),
             mixture: mixture.as_ref().map(|(_, log)| mean(log)),
@@ -56,10 +59,21 @@ impl Comparison {
         }
     }
 
-    /// One sentence: whether the fit is worth its while.
+    /// A sentence or two: whether the fit is worth its while, and which density is the better one.
     ///
     /// A difference counts when it is beyond two standard errors.
     pub fn sentence(&self) -> String {
+        match (self.energy, self.energy_error) {
+            (Some(energy), Some(error)) if energy - self.spectral > 2.0 * error => format!(
+                "{} The density of its energy gains {:.3} ± {error:.3} nats more.",
+                self.against_simpler(),
+                energy - self.spectral
+            ),
+            _ => self.against_simpler(),
+        }
+    }
+
+    fn against_simpler(&self) -> String {
         let mixture = format!("a mixture of {} Gaussians", self.components.unwrap_or(0));
         let mut others: Vec<(String, f64, f64)> = Vec::new();
         let simple = [
@@ -167,15 +181,20 @@ impl Report {
         }
     }
 
-    pub(super) fn set_comparison(&mut self, comparison: Option<Comparison>) {
-        self.comparison = comparison;
-    }
-
     /// `Σ t J(t) / Σ t` over the solved times, J the objective on the rows held out: for fits in
     /// the same coordinates the smaller, the closer in nats.
     pub fn held_out_objective(&self) -> Option<f64> {
+        self.over_times(|solve| solve.held_out)
+    }
+
+    /// The same of Takeuchi's criterion, the objective on the rows used plus its penalty.
+    pub fn takeuchi_objective(&self) -> Option<f64> {
+        self.over_times(|solve| Some(solve.objective + 2.0 * solve.statistical?))
+    }
+
+    fn over_times(&self, value: impl Fn(&Solve) -> Option<f64>) -> Option<f64> {
         let weight: f64 = self.solves.iter().map(|s| s.time).sum();
-        let sum: Option<f64> = self.solves.iter().map(|s| Some(s.time * s.held_out?)).sum();
+        let sum: Option<f64> = self.solves.iter().map(|s| Some(s.time * value(s)?)).sum();
         sum.map(|sum| sum / weight)
     }
 

@@ -1,17 +1,17 @@
 //! The fitted score: a polynomial in one-dimensional features, evaluated as one matrix product.
 
 use super::coefficients::Path;
+use super::coupling::{Coupling, Layout};
 use super::family::Lanes;
 use super::{Family, Index};
 use crate::process::{OrnsteinUhlenbeck, Reference, ReflectedBrownian};
 use crate::score::Score;
 use crate::{Error, Result};
-use fokker_linalg::matmul_accumulate;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
 
 /// Particles evaluated together: their features stay in the cache. The last block is padded,
 /// because matrix kernels depend on shape.
-const LANES: usize = 64;
+pub(super) const LANES: usize = 64;
 
 /// Standard deviations of the noise by which the box of the data widens. Less freezes ∇g where p_t
 /// has mass (divergence of the coupled double well: 0.075 at 0, 0.029 at 1.5, 0.024 at 4); more
@@ -45,24 +45,11 @@ pub struct EigenScore {
     layout: Layout,
 }
 
-/// How C is held.
-#[derive(Debug, Clone)]
-enum Layout {
-    Dense,
-    /// Row pointers, columns, and the function whose coefficient each entry is.
-    Sparse {
-        pointers: Vec<usize>,
-        entries: Vec<(u32, u32)>,
-    },
-}
-
 /// The coefficients of one time, laid out for evaluation.
 #[derive(Debug, Clone)]
 pub(super) struct Frozen {
     linear: Vec<f64>,
-    dense: Option<Array2<f64>>,
-    /// Values of the sparse entries.
-    sparse: Vec<f64>,
+    pairs: Coupling,
     /// Three-body coefficients with their function.
     triples: Vec<(f64, [usize; 3])>,
     /// Box of the time, lower and upper ends; none for affine scores.
@@ -113,21 +100,8 @@ impl EigenScore {
             .collect();
         let affine = family == Family::Hermite
             && functions.iter().all(|f| f.iter().map(|&(_, a)| a).sum::<usize>() <= 2);
-        let size = dim * degree;
         let pairs = || rows.iter().enumerate().filter(|(n, _)| functions[*n].len() == 2);
-        // A sparse entry costs about twelve times a dense one.
-        let layout = if pairs().count() * 24 > size * size {
-            Layout::Dense
-        } else {
-            let mut entries: Vec<(usize, u32, u32)> = pairs()
-                .flat_map(|(n, r)| [(r[0], r[1] as u32, n as u32), (r[1], r[0] as u32, n as u32)])
-                .collect();
-            entries.sort_unstable();
-            let mut pointers = vec![0; size + 1];
-            entries.iter().for_each(|&(row, _, _)| pointers[row + 1] += 1);
-            (0..size).for_each(|row| pointers[row + 1] += pointers[row]);
-            Layout::Sparse { pointers, entries: entries.into_iter().map(|(_, c, n)| (c, n)).collect() }
-        };
+        let layout = Layout::new(dim * degree, || pairs().map(|(n, rows)| (n, rows[0], rows[1])));
         let bounds = (!affine).then_some((lower, upper));
         EigenScore { family, dim, degree, functions, path, bounds, rows, layout }
     }
@@ -202,31 +176,16 @@ impl EigenScore {
         let size = self.dim * self.degree;
         let mut c = vec![0.0; self.functions.len()];
         self.path.at(t, &mut c);
-        let mut frozen = Frozen {
-            linear: vec![0.0; size],
-            dense: None,
-            sparse: Vec::new(),
-            triples: Vec::new(),
-            bounds: self.bounds_at(t),
-        };
-        let mut dense = matches!(self.layout, Layout::Dense).then(|| Array2::zeros((size, size)));
+        let mut linear = vec![0.0; size];
+        let mut triples = Vec::new();
         for ((function, rows), &c) in self.functions.iter().zip(&self.rows).zip(&c) {
             match function.len() {
-                1 => frozen.linear[rows[0]] = c,
-                2 => {
-                    if let Some(dense) = &mut dense {
-                        dense[[rows[0], rows[1]]] = c;
-                        dense[[rows[1], rows[0]]] = c;
-                    }
-                }
-                _ => frozen.triples.push((c, *rows)),
+                1 => linear[rows[0]] = c,
+                2 => (),
+                _ => triples.push((c, *rows)),
             }
         }
-        frozen.dense = dense;
-        if let Layout::Sparse { entries, .. } = &self.layout {
-            frozen.sparse = entries.iter().map(|&(_, n)| c[n as usize]).collect();
-        }
-        frozen
+        Frozen { linear, pairs: self.layout.fill(&c), triples, bounds: self.bounds_at(t) }
     }
 
     /// The box of p_t: noise widens that of the data where there are no walls.
@@ -321,25 +280,7 @@ impl EigenScore {
     /// H = c₁ + CF + three-body terms.
     fn couple(&self, frozen: &Frozen, scratch: &mut Scratch) {
         let Scratch { values, h, .. } = scratch;
-        match (&self.layout, &frozen.dense) {
-            (Layout::Sparse { pointers, entries }, _) => {
-                for (row, h) in h.chunks_exact_mut(LANES).enumerate() {
-                    let range = pointers[row]..pointers[row + 1];
-                    let entries = &entries[range.clone()];
-                    sparse_row(frozen.linear[row], entries, &frozen.sparse[range], values, h);
-                }
-            }
-            (Layout::Dense, Some(dense)) => {
-                for (h, &linear) in h.chunks_exact_mut(LANES).zip(&frozen.linear) {
-                    h.fill(linear);
-                }
-                let size = frozen.linear.len();
-                let values = ArrayView2::from_shape((size, LANES), values).expect("rows of lanes");
-                let h = ArrayViewMut2::from_shape((size, LANES), h).expect("rows of lanes");
-                matmul_accumulate(dense.view(), values, h);
-            }
-            (Layout::Dense, None) => unreachable!("frozen for this layout"),
-        }
+        self.layout.couple(&frozen.linear, &frozen.pairs, values, h);
         for &(c, [a, b, l]) in &frozen.triples {
             for (own, x, y) in [(a, b, l), (b, a, l), (l, a, b)] {
                 for k in 0..LANES {
@@ -396,19 +337,5 @@ impl Score for EigenScore {
             Zip::from(&mut out).and(&x).for_each(|s, &x| *s -= pull * x);
         }
         Ok(())
-    }
-}
-
-/// One row of H, eight lanes at a time so that the sums stay in registers.
-fn sparse_row(linear: f64, entries: &[(u32, u32)], c: &[f64], values: &[f64], h: &mut [f64]) {
-    for (group, h) in h.chunks_exact_mut(8).enumerate() {
-        let mut sums = [linear; 8];
-        for (&(column, _), &c) in entries.iter().zip(c) {
-            let from = column as usize * LANES + group * 8;
-            for (sum, value) in sums.iter_mut().zip(&values[from..from + 8]) {
-                *sum += c * value;
-            }
-        }
-        h.copy_from_slice(&sums);
     }
 }

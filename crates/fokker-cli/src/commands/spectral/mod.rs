@@ -1,173 +1,22 @@
 //! `fokker spectral`: fits, samples, densities and scores.
 
+mod fit;
+
+pub use fit::fit;
+
 use super::clouds::{digits, lines};
-use crate::args::{
-    DensityArguments, DrawArguments, FitArguments, Global, ProblemArguments, ReferenceName, ScoreArguments,
-};
-use crate::files::{
-    Rows as FileRows, Values, check_output, named, open_rows, read_bytes, read_rows, write_bytes, write_npy,
-};
+use crate::args::{DensityArguments, DrawArguments, Global, ProblemArguments, ScoreArguments};
+use crate::files::{Values, check_output, read_bytes, read_rows, write_npy};
 use crate::progress::Progress;
-use crate::report::{number, wrapped};
 use anyhow::{Context, Result, bail};
+use fokker::Monitor;
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
-use fokker::spectral::{
-    Coordinates, Corrector, Density, DrawOptions, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions,
-    SpectralFit, choose,
-};
+use fokker::spectral::{Coordinates, Corrector, Density, DrawOptions, SpectralFit};
 use fokker::statistics::GaussianMixture;
-use fokker::{Blocks, Monitor};
 use ndarray::Array2;
 use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
-
-/// Columns up to which all pairs are taken unless told otherwise.
-const ALL_PAIRS: usize = 20;
-
-/// `fokker spectral fit`.
-pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
-    let ridge = Ridge::parse(&arguments.ridge).context("--ridge")?;
-    arguments.output.as_deref().map_or(Ok(()), check_output)?;
-    let mut rows = open_rows(&arguments.data)?;
-    let monitor = Progress::new(global.quiet);
-    let shape = Shape {
-        degree: arguments.degree,
-        pairs: pairs(arguments.pairs.as_deref(), rows.dim(), &monitor)?,
-        gaussian_pairs: arguments.gaussian_pairs,
-        ..Default::default()
-    };
-    let candidates: Vec<Coordinates> = match arguments.reference {
-        ReferenceName::Hermite => vec![Coordinates::Standard],
-        ReferenceName::Cosine => vec![Coordinates::Copula],
-        ReferenceName::CosineBox => vec![Coordinates::Box],
-        // Without rows held out there is nothing to choose by.
-        ReferenceName::Auto if arguments.hold_out == 0.0 => vec![Coordinates::Standard],
-        ReferenceName::Auto => vec![Coordinates::Standard, Coordinates::Copula],
-    };
-    let functions = shape.functions(rows.dim())?.len();
-    let heading = format!("{} ({})", arguments.data.display(), rows.description());
-    let output = arguments.output.as_ref().map(|path| path.display().to_string());
-    if global.dry_run {
-        let plan = json!({ "data": heading, "functions": functions, "output": output });
-        return render(global, &plan, || {
-            Ok(wrapped(&format!("would fit {functions} functions to {heading}")) + "\n")
-        });
-    }
-    let reading = Rows { hold_out: arguments.hold_out, monitor: &monitor, ..Default::default() };
-    let options: Vec<FitOptions> = candidates
-        .iter()
-        .map(|&coordinates| FitOptions {
-            coordinates,
-            shape: shape.clone(),
-            rows: reading,
-            solve: SolveOptions { ridge, monitor: &monitor, ..Default::default() },
-        })
-        .collect();
-    let start = Instant::now();
-    let fit = fit_best(&mut rows, &options).map_err(|error| named(error, &arguments.data))?;
-    let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
-    arguments.output.as_deref().map_or(Ok(()), |path| write_bytes(path, &fit.to_bytes()))?;
-    let reference = reference_name(&fit);
-    let summary = json!({
-        "data": heading,
-        "reference": reference,
-        "functions": fit.report().functions,
-        "ridge": fit.report().ridge,
-        "seconds": seconds,
-        "report": fit.report(),
-        "output": output,
-    });
-    render(global, &summary, || Ok(fit_report(&fit, &heading, seconds, output.as_deref())))
-}
-
-fn fit_best(rows: &mut FileRows, options: &[FitOptions]) -> Result<SpectralFit> {
-    if let [only] = options {
-        return Ok(fokker::spectral::fit(rows, only)?);
-    }
-    let (best, mut fits) = choose(rows, options)?;
-    Ok(fits.swap_remove(best))
-}
-
-fn pairs(text: Option<&str>, dim: usize, monitor: &dyn Monitor) -> Result<Pairs> {
-    let Some(text) = text else {
-        return Ok(if dim <= ALL_PAIRS { Pairs::All } else { Pairs::None });
-    };
-    if let Some(extents) = text.strip_prefix("lattice:") {
-        let extents = extents.split_once('x').and_then(|(r, c)| Some((r.parse().ok()?, c.parse().ok()?)));
-        let Some((rows, columns)) = extents else {
-            bail!("--pairs {text}: expected lattice:ROWSxCOLUMNS, such as lattice:8x8");
-        };
-        return Ok(Pairs::Lattice(rows, columns));
-    }
-    Ok(match text {
-        "none" => Pairs::None,
-        "chain" => Pairs::Chain,
-        "all" => Pairs::All,
-        file => {
-            let path = Path::new(file);
-            if !path.exists() {
-                bail!("--pairs {file}: there is no such file; known: none, chain, lattice:RxC, all");
-            }
-            Pairs::List(read_pairs(path, monitor)?)
-        }
-    })
-}
-
-fn read_pairs(path: &Path, monitor: &dyn Monitor) -> Result<Vec<(usize, usize)>> {
-    let (list, _) = read_rows(path, monitor)?;
-    if list.ncols() != 2 {
-        bail!("{}: has {} columns, expected two column numbers a row", path.display(), list.ncols());
-    }
-    let index = |((row, column), &value): ((usize, usize), &f64)| {
-        if !(value >= 0.0 && value.fract() == 0.0 && value < 1e9) {
-            bail!("{}: row {row}, column {column} is {value}, expected a column number", path.display());
-        }
-        Ok(value as usize)
-    };
-    let flat: Vec<usize> = list.indexed_iter().map(index).collect::<Result<_>>()?;
-    Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
-fn reference_name(fit: &SpectralFit) -> &'static str {
-    match fit.coordinates() {
-        Coordinates::Standard => "hermite",
-        Coordinates::Copula => "cosine",
-        Coordinates::Box => "cosine-box",
-    }
-}
-
-fn fit_report(fit: &SpectralFit, heading: &str, seconds: f64, output: Option<&str>) -> String {
-    let report = fit.report();
-    let rank = report.rank.map_or_else(String::new, |rank| format!(", rank {rank}"));
-    let mut entries = vec![
-        ("data", heading.to_owned()),
-        ("rows", format!("{} used, {} held out", report.used, report.held_out)),
-        ("reference", reference_name(fit).to_owned()),
-        ("functions", format!("{}, from {} moments", report.functions, report.moments)),
-        ("ridge", format!("{}{}", report.ridge, if report.tried.is_empty() { "" } else { " (chosen)" })),
-        ("condition", format!("{}{rank}", number(report.condition()))),
-    ];
-    if let Some(comparison) = fit.comparison() {
-        let gaussian = comparison.gaussian.map_or_else(|| "–".to_owned(), digits);
-        let mixture = comparison.mixture.map_or_else(|| "–".to_owned(), digits);
-        entries.push(("log-density", digits(comparison.spectral)));
-        entries.extend(comparison.energy.map(|energy| ("  by energy", digits(energy))));
-        entries.push(("  Gaussian", gaussian));
-        entries.push(("  mixture", mixture));
-    }
-    entries.push(("seconds", format!("{seconds:.3}")));
-    entries.extend(output.map(|name| ("saved", name.to_owned())));
-    let mut text = lines(&entries);
-    if let Some(comparison) = fit.comparison() {
-        text += &format!("\n{}\n", wrapped(&comparison.sentence()));
-    }
-    for warning in &report.warnings {
-        text += &format!("\n{}\n", wrapped(&format!("warning: {warning}")));
-    }
-    text
-}
 
 /// Reads a fit.
 pub fn read_fit(path: &Path) -> Result<SpectralFit> {
