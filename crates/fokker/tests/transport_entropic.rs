@@ -138,6 +138,23 @@ fn relaxed_potentials_solve_their_equations() {
     }
 }
 
+#[test]
+fn no_convergence_is_claimed_below_the_rounding_of_the_costs() {
+    for d in [2, 8] {
+        let (x, y) = (cloud(40, d, 14), cloud(37, d, 15));
+        for power in [-12, -14, -17] {
+            let epsilon = Strength::Absolute(10f64.powi(power));
+            let options = SinkhornOptions { epsilon, max_iterations: 300, ..Default::default() };
+            let plan = sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
+            let row = |i: usize| (0..37).map(|j| plan.entry(i, j)).sum::<f64>();
+            let error: f64 = (0..40).map(|i| (row(i) - 1.0 / 40.0).abs()).sum();
+            assert!(error <= plan.marginal_error + 1e-12, "{error:e} {:e}", plan.marginal_error);
+            assert_eq!(plan.status == SinkhornStatus::Converged, plan.marginal_error <= 2e-6);
+            assert!(power > -14 || plan.status == SinkhornStatus::IterationLimit);
+        }
+    }
+}
+
 /// Plain Sinkhorn on logarithms at one ε, as in any textbook.
 fn plain(costs: &Array2<f64>, epsilon: f64, iterations: usize) -> (Array1<f64>, Array1<f64>) {
     let (n, m) = costs.dim();

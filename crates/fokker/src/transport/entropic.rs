@@ -3,9 +3,10 @@
 use super::exact::sum;
 use super::ground::Ground;
 use super::newton;
-use super::sinkhorn::{SinkhornOptions, SinkhornStatus};
+use super::sinkhorn::SinkhornOptions;
 use super::softmin::soft_minima;
 use crate::{Error, Result};
+use rayon::prelude::*;
 
 /// Iterations at each ε on the way down, at most, and the relative error that ends them early.
 const ITERATIONS_ON_THE_WAY: usize = 10;
@@ -14,6 +15,9 @@ const ERROR_ON_THE_WAY: f64 = 1e-2;
 const SLOW: f64 = 0.5;
 /// Newton's steps are at most this times ε at first: within a few ε the equations are near linear.
 const RADIUS: f64 = 4.0;
+/// Parts of the rows, each with its own sums over columns: fixed, for the same bits at any number of
+/// threads.
+const PARTS: usize = 16;
 /// Relative rounding of the dual.
 const ROUNDING: f64 = 1e-15;
 
@@ -32,15 +36,22 @@ pub(crate) struct Problem {
     pub(crate) mass: f64,
 }
 
-/// Potentials in the frame, with what they give.
+/// Potentials in the frame.
 pub(crate) struct Outcome {
-    pub(crate) status: SinkhornStatus,
     pub(crate) iterations: usize,
     pub(crate) f: Vec<f64>,
     pub(crate) g: Vec<f64>,
+    /// The marginal error at which the iteration stops.
+    pub(crate) limit: f64,
+}
+
+/// What a plan moves, entry by entry.
+pub(crate) struct Moved {
     pub(crate) source_marginal: Vec<f64>,
     pub(crate) target_marginal: Vec<f64>,
     pub(crate) marginal_error: f64,
+    /// Σ γ_ij c_ij.
+    pub(crate) cost: f64,
 }
 
 impl Problem {
@@ -51,6 +62,41 @@ impl Problem {
             return 0.0;
         }
         a / self.mass * b * ((f[i] + g[j] - ground.pair(i, j)) / self.epsilon).exp()
+    }
+
+    /// Sums over all entries. The iteration may find its own rounded equations solved where ε is
+    /// below the rounding of the costs; the entries tell.
+    pub(crate) fn moved(
+        &self,
+        ground: &Ground,
+        (f, g): (&[f64], &[f64]),
+        cost: impl Fn(usize, usize) -> f64 + Sync,
+    ) -> Moved {
+        let rows: Vec<usize> = (0..f.len()).collect();
+        let parts: Vec<(Vec<f64>, Vec<f64>, Vec<f64>)> = rows
+            .par_chunks(rows.len().div_ceil(PARTS))
+            .map(|rows| {
+                let (mut masses, mut costs) =
+                    (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+                let mut columns = vec![0.0; g.len()];
+                for &i in rows {
+                    let row: Vec<f64> = (0..g.len()).map(|j| self.entry(ground, f, g, i, j)).collect();
+                    columns.iter_mut().zip(&row).for_each(|(column, mass)| *column += mass);
+                    costs.push(sum(row.iter().enumerate().map(|(j, mass)| mass * cost(i, j))));
+                    masses.push(sum(row.into_iter()));
+                }
+                (masses, costs, columns)
+            })
+            .collect();
+        let source_marginal: Vec<f64> = parts.iter().flat_map(|part| part.0.iter().copied()).collect();
+        let target_marginal: Vec<f64> =
+            (0..g.len()).map(|j| sum(parts.iter().map(|part| part.2[j]))).collect();
+        Moved {
+            marginal_error: self.source.error(f, &source_marginal) + self.target.error(g, &target_marginal),
+            source_marginal,
+            target_marginal,
+            cost: sum(parts.iter().flat_map(|part| part.1.iter().copied())),
+        }
     }
 }
 
@@ -178,7 +224,8 @@ pub(crate) fn iterate(
     // The last iteration is always one at the ε that was asked for.
     equations.epsilon = problem.epsilon;
     let state = progress.solve(&equations, f, options.tolerance * total, usize::MAX)?;
-    Ok(equations.outcome(state, progress.iterations, options.tolerance * total, source_last))
+    let (f, g) = if source_last { (state.g, state.f) } else { (state.f, state.g) };
+    Ok(Outcome { iterations: progress.iterations, f, g, limit: options.tolerance * total })
 }
 
 /// Iterations so far.
@@ -231,29 +278,6 @@ impl Progress<'_, '_> {
             }
         }
         Ok(here)
-    }
-}
-
-impl Equations<'_> {
-    /// The result, with the marginal of the last side computed anew.
-    fn outcome(&self, state: State, iterations: usize, limit: f64, source_last: bool) -> Outcome {
-        let ((_, first), (ground, last)) = (self.first, self.last);
-        let minima = soft_minima(ground, &state.f, first, self.mass, self.epsilon);
-        let other = last.marginal(&state.g, &minima, self.epsilon);
-        let marginal_error = first.error(&state.f, &state.first_marginal) + last.error(&state.g, &other);
-        let sides = ((state.f, state.first_marginal), (state.g, other));
-        let ((f, source_marginal), (g, target_marginal)) =
-            if source_last { (sides.1, sides.0) } else { sides };
-        Outcome {
-            // Twice the limit leaves room for the rounding of the side computed anew.
-            status: SinkhornStatus::of(marginal_error <= 2.0 * limit),
-            iterations,
-            f,
-            g,
-            source_marginal,
-            target_marginal,
-            marginal_error,
-        }
     }
 }
 

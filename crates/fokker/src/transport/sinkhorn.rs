@@ -91,7 +91,8 @@ impl SinkhornOptions<'_> {
 pub enum SinkhornStatus {
     /// The marginal error is within the tolerance.
     Converged,
-    /// The iterations ran out first; the result is what was reached.
+    /// The iterations ran out first, or the rounding of the costs hides a smaller error (ε below
+    /// about 1e-10 of the cost); the result is what was reached.
     IterationLimit,
 }
 
@@ -147,7 +148,8 @@ pub struct Entropic {
 /// iterations each), then the iteration runs until the marginal error is at most `tolerance` of
 /// the mass; the exact side is updated last, so its marginal is exact to rounding. When
 /// `max_iterations` come first the status says so. Sums of exponentials are taken relative to
-/// their largest term: any ε gives numbers.
+/// their largest term: any ε gives numbers. The reported marginals are sums of the entries of the
+/// plan, and decide the status.
 ///
 /// Once an iteration leaves more than half of the error, Newton's steps for the same equations
 /// take over, by conjugate gradients on a sparse plan, whatever marginals are relaxed:
@@ -225,13 +227,7 @@ fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> 
     let (mut u, mut v) = (outcome.f.clone(), outcome.g.clone());
     frame.duals(&mut u, &mut v);
     let exponent = frame.cost_exponent();
-    let plan = |i: usize, j: usize| problem.entry(&frame.ground, &outcome.f, &outcome.g, i, j);
-    let columns = problem.target.weights.len();
-    let rows: Vec<f64> = (0..u.len())
-        .into_par_iter()
-        .map(|i| sum((0..columns).map(|j| plan(i, j) * frame.pair(i, j))))
-        .collect();
-    let cost = sum(rows.into_iter());
+    let moved = problem.moved(&frame.ground, (&outcome.f, &outcome.g), |i, j| frame.pair(i, j));
     let epsilon = frame.difference(problem.epsilon);
     let term = |side: &Side, duals: &[f64]| {
         let terms = side.weights.iter().zip(duals).filter(|(weight, _)| **weight > 0.0);
@@ -240,22 +236,23 @@ fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> 
             Some(rho) => -weight * frame.difference(rho) * (-dual / frame.difference(rho)).exp_m1(),
         }))
     };
-    let mass = sum(outcome.source_marginal.iter().copied());
+    let mass = sum(moved.source_marginal.iter().copied());
     let value = term(&problem.source, &u) + term(&problem.target, &v) - epsilon * (mass - problem.mass);
     let prune_sources = problem.source.relaxation.is_none() && problem.target.relaxation.is_some();
     let rescale =
         |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
     Ok(Entropic {
-        status: outcome.status,
+        // Twice the limit leaves room for the rounding of the side that is exact.
+        status: SinkhornStatus::of(moved.marginal_error <= 2.0 * outcome.limit),
         iterations: outcome.iterations,
         epsilon: scaled(epsilon, exponent),
-        cost: scaled(cost, exponent),
+        cost: scaled(moved.cost, exponent),
         value: scaled(value, exponent),
         potential_source: rescale(u),
         potential_target: rescale(v),
-        source_marginal: Array1::from(outcome.source_marginal),
-        target_marginal: Array1::from(outcome.target_marginal),
-        marginal_error: outcome.marginal_error,
+        source_marginal: Array1::from(moved.source_marginal),
+        target_marginal: Array1::from(moved.target_marginal),
+        marginal_error: moved.marginal_error,
         frame,
         problem,
         f: outcome.f,
