@@ -1,7 +1,7 @@
 //! Times of the exact and entropic solvers on Gaussian clouds.
 
 use divan::{Bencher, black_box};
-use fokker::transport::{Cost, ExactOptions, SinkhornOptions, exact, sinkhorn};
+use fokker::transport::{Cost, ExactOptions, SinkhornOptions, Strength, exact, sinkhorn};
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -31,9 +31,9 @@ fn exact_plain(bencher: Bencher, (n, d): (usize, usize)) {
     bencher.bench(|| exact(black_box(x.view()), y.view(), Cost::Euclidean, &options).unwrap());
 }
 
-#[divan::bench(args = [500], sample_count = 5, sample_size = 1)]
-fn entropic(bencher: Bencher, n: usize) {
+#[divan::bench(args = [(500, 1.0), (500, 0.05), (500, 0.005), (500, 1e-4)], sample_count = 5, sample_size = 1)]
+fn entropic(bencher: Bencher, (n, epsilon): (usize, f64)) {
     let (x, y) = clouds(n, 2);
-    let options = SinkhornOptions { max_iterations: 100, ..Default::default() };
+    let options = SinkhornOptions { epsilon: Strength::Relative(epsilon), ..Default::default() };
     bencher.bench(|| sinkhorn(black_box(x.view()), y.view(), Cost::SquaredEuclidean, &options).unwrap());
 }

@@ -2,16 +2,24 @@
 
 use super::exact::sum;
 use super::ground::Ground;
-use super::sinkhorn::{SinkhornOptions, SinkhornStatus};
+use super::newton;
+use super::sinkhorn::SinkhornOptions;
+use super::softmin::soft_minima;
 use crate::{Error, Result};
 use rayon::prelude::*;
 
-/// Rows per parallel task and columns per tile.
-const ROWS: usize = 32;
-const COLUMNS: usize = 512;
 /// Iterations at each ε on the way down, at most, and the relative error that ends them early.
 const ITERATIONS_ON_THE_WAY: usize = 10;
 const ERROR_ON_THE_WAY: f64 = 1e-2;
+/// Newton's steps begin once a plain iteration leaves more than this of the error.
+const SLOW: f64 = 0.5;
+/// Newton's steps are at most this times ε at first: within a few ε the equations are near linear.
+const RADIUS: f64 = 4.0;
+/// Parts of the rows, each with its own sums over columns: fixed, for the same bits at any number of
+/// threads.
+const PARTS: usize = 16;
+/// Relative rounding of the dual.
+const ROUNDING: f64 = 1e-15;
 
 /// Weights of one side, and the strength of its penalty where it is relaxed.
 pub(crate) struct Side {
@@ -28,15 +36,22 @@ pub(crate) struct Problem {
     pub(crate) mass: f64,
 }
 
-/// Potentials in the frame, with what they give.
+/// Potentials in the frame.
 pub(crate) struct Outcome {
-    pub(crate) status: SinkhornStatus,
     pub(crate) iterations: usize,
     pub(crate) f: Vec<f64>,
     pub(crate) g: Vec<f64>,
+    /// The marginal error at which the iteration stops.
+    pub(crate) limit: f64,
+}
+
+/// What a plan moves, entry by entry.
+pub(crate) struct Moved {
     pub(crate) source_marginal: Vec<f64>,
     pub(crate) target_marginal: Vec<f64>,
     pub(crate) marginal_error: f64,
+    /// Σ γ_ij c_ij.
+    pub(crate) cost: f64,
 }
 
 impl Problem {
@@ -48,6 +63,46 @@ impl Problem {
         }
         a / self.mass * b * ((f[i] + g[j] - ground.pair(i, j)) / self.epsilon).exp()
     }
+
+    /// Sums over all entries. The iteration may find its own rounded equations solved where ε is
+    /// below the rounding of the costs; the entries tell.
+    pub(crate) fn moved(
+        &self,
+        ground: &Ground,
+        (f, g): (&[f64], &[f64]),
+        cost: impl Fn(usize, usize) -> f64 + Sync,
+    ) -> Moved {
+        let rows: Vec<usize> = (0..f.len()).collect();
+        let parts: Vec<(Vec<f64>, Vec<f64>, Vec<f64>)> = rows
+            .par_chunks(rows.len().div_ceil(PARTS))
+            .map(|rows| {
+                let (mut masses, mut costs) =
+                    (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+                let mut columns = vec![0.0; g.len()];
+                for &i in rows {
+                    let row: Vec<f64> = (0..g.len()).map(|j| self.entry(ground, f, g, i, j)).collect();
+                    columns.iter_mut().zip(&row).for_each(|(column, mass)| *column += mass);
+                    costs.push(sum(row.iter().enumerate().map(|(j, mass)| mass * cost(i, j))));
+                    masses.push(sum(row.into_iter()));
+                }
+                (masses, costs, columns)
+            })
+            .collect();
+        let source_marginal: Vec<f64> = parts.iter().flat_map(|part| part.0.iter().copied()).collect();
+        let target_marginal: Vec<f64> =
+            (0..g.len()).map(|j| sum(parts.iter().map(|part| part.2[j]))).collect();
+        Moved {
+            marginal_error: self.source.error(f, &source_marginal) + self.target.error(g, &target_marginal),
+            source_marginal,
+            target_marginal,
+            cost: sum(parts.iter().flat_map(|part| part.1.iter().copied())),
+        }
+    }
+}
+
+/// weight · eˣ, zero for a point without mass, whose potential may be beyond the range of eˣ.
+fn grown(weight: f64, x: f64) -> f64 {
+    if weight == 0.0 { 0.0 } else { weight * x.exp() }
 }
 
 impl Side {
@@ -59,21 +114,92 @@ impl Side {
     /// Masses given by potentials and the soft minima they face.
     fn marginal(&self, potentials: &[f64], minima: &[f64], epsilon: f64) -> Vec<f64> {
         let pairs = potentials.iter().zip(minima);
-        self.weights.iter().zip(pairs).map(|(w, (f, s))| w * ((f - s) / epsilon).exp()).collect()
+        self.weights.iter().zip(pairs).map(|(w, (f, s))| grown(*w, (f - s) / epsilon)).collect()
+    }
+
+    /// By how much the term of the dual rises from one set of potentials to another.
+    fn rise(&self, from: &[f64], to: &[f64]) -> f64 {
+        let terms = self.weights.iter().zip(from.iter().zip(to)).filter(|(weight, _)| **weight > 0.0);
+        sum(terms.map(|(weight, (from, to))| match self.relaxation {
+            None => weight * (to - from),
+            Some(rho) => -rho * grown(*weight, -from / rho) * ((from - to) / rho).exp_m1(),
+        }))
     }
 
     /// Distance of masses from what they should be.
     fn error(&self, potentials: &[f64], marginal: &[f64]) -> f64 {
         sum(self.weights.iter().zip(potentials).zip(marginal).map(|((weight, f), mass)| {
-            (mass - weight * self.relaxation.map_or(1.0, |rho| (-f / rho).exp())).abs()
+            (mass - self.relaxation.map_or(*weight, |rho| grown(*weight, -f / rho))).abs()
         }))
     }
 }
 
-/// Iterates to the stopping rule. The side updated last keeps its marginal to rounding, so it is
-/// the exact one where only one is.
+/// The equations at one ε. Potentials of the first side are iterated; those of the last side
+/// follow from them, so its marginal is exact to rounding where it is not relaxed.
+pub(super) struct Equations<'p> {
+    pub(super) first: (&'p Ground<'static>, &'p Side),
+    pub(super) last: (&'p Ground<'static>, &'p Side),
+    pub(super) mass: f64,
+    pub(super) epsilon: f64,
+}
+
+/// Potentials, and what follows from those of the first side.
+pub(super) struct State {
+    pub(super) f: Vec<f64>,
+    pub(super) g: Vec<f64>,
+    /// What a plain iteration adds to f: zero at the solution.
+    pub(super) residual: Vec<f64>,
+    pub(super) first_marginal: Vec<f64>,
+    pub(super) last_marginal: Vec<f64>,
+    /// Marginal error of both sides.
+    pub(super) error: f64,
+}
+
+impl Equations<'_> {
+    /// Product of the factors by which relaxed marginals damp an iteration.
+    pub(super) fn damping(&self) -> f64 {
+        self.first.1.damping(self.epsilon) * self.last.1.damping(self.epsilon)
+    }
+
+    fn state(&self, mut f: Vec<f64>) -> State {
+        let ((first_ground, first), (last_ground, last)) = (self.first, self.last);
+        let minima = soft_minima(last_ground, &f, first, self.mass, self.epsilon);
+        let damping = last.damping(self.epsilon);
+        let mut g: Vec<f64> = minima.iter().map(|minimum| damping * minimum).collect();
+        let last_marginal = last.marginal(&g, &minima, self.epsilon);
+        translate(first, last, &mut f, &mut g);
+        let minima = soft_minima(first_ground, &g, last, self.mass, self.epsilon);
+        let first_marginal = first.marginal(&f, &minima, self.epsilon);
+        let damping = first.damping(self.epsilon);
+        State {
+            error: first.error(&f, &first_marginal) + last.error(&g, &last_marginal),
+            residual: minima.iter().zip(&f).map(|(minimum, f)| damping * minimum - f).collect(),
+            f,
+            g,
+            first_marginal,
+            last_marginal,
+        }
+    }
+
+    /// Whether the dual of `there` is above that of `here`, or equal to rounding with a smaller
+    /// error: Newton's steps may do anything where the equations are far from linear.
+    fn improves(&self, here: &State, there: &State) -> bool {
+        let (first, last) = (self.first.1, self.last.1);
+        let masses = there.first_marginal.iter().zip(&here.first_marginal);
+        let rise = first.rise(&here.f, &there.f) + last.rise(&here.g, &there.g)
+            - self.epsilon * sum(masses.map(|(there, here)| there - here));
+        let size = |side: &Side, potentials: &[f64]| {
+            sum(side.weights.iter().zip(potentials).map(|(weight, dual)| weight * dual.abs()))
+        };
+        let rounding = ROUNDING * (size(first, &there.f) + size(last, &there.g));
+        rise > rounding || rise >= -rounding && there.error < here.error
+    }
+}
+
+/// Iterates to the stopping rule, ε falling by halves on the way. The side updated last keeps its
+/// marginal to rounding, so it is the exact one where only one is.
 pub(crate) fn iterate(
-    ground: &Ground,
+    ground: &Ground<'static>,
     problem: &Problem,
     start: f64,
     options: &SinkhornOptions,
@@ -87,64 +213,82 @@ pub(crate) fn iterate(
     } else {
         ((ground, &problem.source), (&transposed, &problem.target))
     };
-    let mut epsilon = start.max(problem.epsilon);
-    let mut potentials = (vec![0.0; first.1.weights.len()], vec![0.0; last.1.weights.len()]);
-    let (mut iterations, mut here) = (0, 0);
     let total = sum(last.1.weights.iter().copied());
-    loop {
-        if options.monitor.progress("sinkhorn", iterations, options.max_iterations).is_break() {
+    let mut equations = Equations { first, last, mass: problem.mass, epsilon: start.max(problem.epsilon) };
+    let mut progress = Progress { options, iterations: 0, accelerated: false };
+    let mut f = vec![0.0; first.1.weights.len()];
+    while equations.epsilon > problem.epsilon && !progress.nearly_spent() {
+        f = progress.solve(&equations, f, ERROR_ON_THE_WAY * total, ITERATIONS_ON_THE_WAY)?.f;
+        equations.epsilon = (0.5 * equations.epsilon).max(problem.epsilon);
+    }
+    // The last iteration is always one at the ε that was asked for.
+    equations.epsilon = problem.epsilon;
+    let state = progress.solve(&equations, f, options.tolerance * total, usize::MAX)?;
+    let (f, g) = if source_last { (state.g, state.f) } else { (state.f, state.g) };
+    Ok(Outcome { iterations: progress.iterations, f, g, limit: options.tolerance * total })
+}
+
+/// Iterations so far.
+struct Progress<'o, 'a> {
+    options: &'o SinkhornOptions<'a>,
+    iterations: usize,
+    /// Whether Newton's steps have begun: smaller ε are only slower.
+    accelerated: bool,
+}
+
+impl Progress<'_, '_> {
+    fn nearly_spent(&self) -> bool {
+        self.iterations + 1 >= self.options.max_iterations
+    }
+
+    fn state(&mut self, equations: &Equations, f: Vec<f64>) -> Result<State> {
+        let limit = self.options.max_iterations;
+        if self.options.monitor.progress("sinkhorn", self.iterations, limit).is_break() {
             return Err(Error::Interrupted);
         }
-        let minima = soft_minima(first.0, &potentials.1, last.1, problem.mass, epsilon);
-        let marginal = first.1.marginal(&potentials.0, &minima, epsilon);
-        let error = first.1.error(&potentials.0, &marginal);
-        let at_last = epsilon <= problem.epsilon;
-        let good = here > 0 && error <= options.tolerance * total;
-        if at_last && (good || iterations >= options.max_iterations) {
-            let minima = soft_minima(last.0, &potentials.0, first.1, problem.mass, epsilon);
-            let other = last.1.marginal(&potentials.1, &minima, epsilon);
-            let marginal_error = error + last.1.error(&potentials.1, &other);
-            let converged = marginal_error <= 2.0 * options.tolerance * total;
-            let sides = ((potentials.0, marginal), (potentials.1, other));
-            let ((f, source_marginal), (g, target_marginal)) =
-                if source_last { (sides.1, sides.0) } else { sides };
-            return Ok(Outcome {
-                status: SinkhornStatus::of(converged),
-                iterations,
-                f,
-                g,
-                source_marginal,
-                target_marginal,
-                marginal_error,
-            });
+        self.iterations += 1;
+        Ok(equations.state(f))
+    }
+
+    /// Iterates at one ε until the error is within `limit`, at most `most` times.
+    fn solve(&mut self, equations: &Equations, f: Vec<f64>, limit: f64, most: usize) -> Result<State> {
+        let mut here = self.state(equations, f)?;
+        let (mut radius, mut refused, mut before) = (RADIUS, false, f64::INFINITY);
+        let end = self.iterations.saturating_add(most);
+        // On the way an iteration is left for the ε that was asked for.
+        let end = end.min(self.options.max_iterations - usize::from(most < usize::MAX));
+        while here.error > limit && self.iterations < end {
+            self.accelerated |= here.error > SLOW * before;
+            before = here.error;
+            // A plain iteration always raises the dual, and follows a refused step.
+            let newton = self.accelerated && !refused;
+            let (step, cut) = if newton {
+                newton::step(equations, &here, radius * equations.epsilon)
+            } else {
+                (here.residual.clone(), false)
+            };
+            let moved = here.f.iter().zip(step).map(|(f, step)| f + step).collect();
+            let there = self.state(equations, moved)?;
+            refused = newton && !equations.improves(&here, &there);
+            if refused {
+                radius *= 0.25;
+            } else {
+                here = there;
+                radius *= if cut { 2.0 } else { 1.0 };
+            }
         }
-        let enough = here >= ITERATIONS_ON_THE_WAY || here > 0 && error <= ERROR_ON_THE_WAY * total;
-        if !at_last && (enough || iterations + 1 >= options.max_iterations) {
-            // The last iteration is always one at the ε that was asked for.
-            let spent = iterations + 1 >= options.max_iterations;
-            epsilon = if spent { problem.epsilon } else { (0.5 * epsilon).max(problem.epsilon) };
-            here = 0;
-            continue;
-        }
-        let damping = first.1.damping(epsilon);
-        potentials.0 = minima.iter().map(|minimum| damping * minimum).collect();
-        let minima = soft_minima(last.0, &potentials.0, first.1, problem.mass, epsilon);
-        let damping = last.1.damping(epsilon);
-        potentials.1 = minima.iter().map(|minimum| damping * minimum).collect();
-        translate(first.1, last.1, &mut potentials);
-        iterations += 1;
-        here += 1;
+        Ok(here)
     }
 }
 
 /// Moves to the best of all potentials f + c, g − c, which give the same plan: plain iterations
 /// find the level under a strong penalty ρ only after about ρ/ε steps.
-fn translate(first: &Side, last: &Side, (f, g): &mut (Vec<f64>, Vec<f64>)) {
+fn translate(first: &Side, last: &Side, f: &mut [f64], g: &mut [f64]) {
     let Some(rho) = first.relaxation else { return };
     let level = |side: &Side, potentials: &[f64]| {
         let rho = side.relaxation.unwrap_or(f64::INFINITY);
-        let least = potentials.iter().copied().fold(f64::INFINITY, f64::min);
-        let terms = side.weights.iter().zip(potentials);
+        let terms = side.weights.iter().zip(potentials).filter(|(weight, _)| **weight > 0.0);
+        let least = terms.clone().map(|(_, dual)| *dual).fold(f64::INFINITY, f64::min);
         let total = sum(terms.map(|(weight, dual)| weight * ((least - dual) / rho).exp()));
         (total.ln(), least / rho)
     };
@@ -153,41 +297,4 @@ fn translate(first: &Side, last: &Side, (f, g): &mut (Vec<f64>, Vec<f64>)) {
     let shift = difference * last.relaxation.map_or(rho, |other| 1.0 / (1.0 / rho + 1.0 / other));
     f.iter_mut().for_each(|f| *f += shift);
     g.iter_mut().for_each(|g| *g -= shift);
-}
-
-/// −ε log Σ_j (w_j/M) exp((g_j − c_ij)/ε) for every row i, relative to the largest term.
-fn soft_minima(ground: &Ground, potentials: &[f64], side: &Side, mass: f64, epsilon: f64) -> Vec<f64> {
-    // Points without mass have logarithm −∞, and their terms are zero.
-    let shifted: Vec<f64> = potentials
-        .iter()
-        .zip(&side.weights)
-        .map(|(potential, weight)| potential + epsilon * (weight / mass).ln())
-        .collect();
-    let tiles = ground.tiles(&shifted, false);
-    let zeros = vec![0.0; ground.sources()];
-    let rows: Vec<usize> = (0..ground.sources()).collect();
-    let targets = ground.targets();
-    rows.par_chunks(ROWS)
-        .flat_map_iter(|rows| {
-            let mut buffer = vec![0.0; rows.len() * COLUMNS.min(targets)];
-            let mut least = vec![f64::INFINITY; rows.len()];
-            let mut total = vec![0.0; rows.len()];
-            for start in (0..targets).step_by(COLUMNS) {
-                let width = COLUMNS.min(targets - start);
-                let tile = &mut buffer[..rows.len() * width];
-                tiles.write(rows, &zeros, (start, width), tile);
-                for ((values, least), total) in tile.chunks_exact(width).zip(&mut least).zip(&mut total) {
-                    let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
-                    if smallest < *least {
-                        *total *= ((smallest - *least) / epsilon).exp();
-                        *least = smallest;
-                    }
-                    if *least < f64::INFINITY {
-                        *total += values.iter().map(|value| ((*least - value) / epsilon).exp()).sum::<f64>();
-                    }
-                }
-            }
-            least.into_iter().zip(total).map(move |(least, total)| least - epsilon * total.ln())
-        })
-        .collect()
 }
