@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
 from ._estimator import Estimator, seed_of, weights_of
+from .transport import wasserstein
 
 
 class PopulationEnergy(Estimator):
@@ -199,7 +200,7 @@ class PopulationEnergy(Estimator):
             moved = self._fit.predict(
                 rows[source], float(before), [float(after)], a, None, True, int(self.random_state)
             )[0]
-            distances.append(_fokker.wasserstein(moved, rows[target], 1, a, b))
+            distances.append(wasserstein(moved, rows[target], p=1, source_weights=a, target_weights=b))
         return -float(np.mean(distances))
 
     def validate(

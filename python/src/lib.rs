@@ -35,5 +35,9 @@ mod _fokker {
     #[pymodule_export]
     use super::spectral::{PySpectralFit, SpectralMoments, spectral_fit};
     #[pymodule_export]
-    use super::transport::{exact, exact_matrix, interpolate, sinkhorn, wasserstein};
+    use super::transport::{
+        displacement, energy_distance, exact, exact_distance, exact_in_batches, exact_matrix, floor,
+        kernel_discrepancy, median_distance, sinkhorn, sinkhorn_divergence, sliced_wasserstein2,
+        wasserstein_line,
+    };
 }

@@ -1,10 +1,13 @@
 """The same inputs and seed give the bits of the command line."""
 
 import json
+from functools import partial
 
 import numpy as np
+import pytest
 
 import fokker
+from fokker import transport
 
 random = np.random.default_rng(0)
 X = random.normal(size=(2000, 3)) @ np.array([[1.0, 0.5, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 2.0]])
@@ -61,6 +64,55 @@ def test_distances_and_couplings(command):
     assert (plan.cost, plan.gap) == (json.loads(printed)["cost"], json.loads(printed)["gap"])
     for key in ("source", "target", "mass", "dual_source", "dual_target"):
         assert np.array_equal(getattr(plan, key), saved[key]), key
+
+
+def mmd_of(bandwidth):
+    return partial(transport.kernel_discrepancy, bandwidth=bandwidth)
+
+
+def divergence(x, y, **options):
+    return transport.sinkhorn_divergence(x, y, **options).value
+
+
+@pytest.mark.parametrize(
+    "metric, options, distance",
+    [
+        ("w1", [], partial(transport.wasserstein, p=1)),
+        ("w2", [], transport.wasserstein),
+        ("sliced-w2", ["--directions", 40], partial(transport.sliced_wasserstein2, directions=40, seed=9)),
+        ("energy", [], transport.energy_distance),
+        ("mmd", [], mmd_of(transport.median_distance(X[:300], Y))),
+        ("mmd", ["--bandwidth", 0.7], mmd_of(0.7)),
+        ("sinkhorn", ["--relative-epsilon", 0.5], partial(divergence, relative_epsilon=0.5)),
+    ],
+    ids=["w1", "w2", "sliced", "energy", "mmd", "mmd-bandwidth", "sinkhorn"],
+)
+def test_distances_and_their_floors(command, metric, options, distance):
+    # The command line divides by the largest, then by the sum: here without rounding but for the last.
+    a, b = np.arange(300.0) + 725, 1024 - np.arange(400.0)
+    for name, array in (("a.npy", X[:300]), ("b.npy", Y), ("wa.npy", a), ("wb.npy", b)):
+        np.save(command.folder / name, array)
+    a, b = a / a.sum(), b / b.sum()
+    words = ["transport", "distance", "a.npy", "b.npy", "--metric", metric, *options, "--floor", "--repeats", 4]
+    for weights in ([], ["--weights", "wa.npy,wb.npy"]):
+        printed = json.loads(command("--json", "--seed", 9, *words, *weights))
+        given = {"source_weights": a, "target_weights": b} if weights else {}
+        assert distance(X[:300], Y, **given) == printed["value"]
+        halves = distance
+        if metric == "sinkhorn":
+            # The floor is at the ε of the distance, not at one for the median of each pair of halves.
+            epsilon = transport.sinkhorn_divergence(X[:300], Y, relative_epsilon=0.5, **given).epsilon
+            halves = partial(divergence, epsilon=epsilon)
+        floor = transport.floor(X[:300], distance=halves, repeats=4, seed=9, weights=a if weights else None)
+        assert vars(floor) == printed["floor"]
+
+
+def test_the_gap_of_a_distance(command):
+    np.save(command.folder / "a.npy", X[:300])
+    np.save(command.folder / "b.npy", Y)
+    printed = json.loads(command("--json", "transport", "distance", "a.npy", "b.npy"))
+    found = transport.exact_distance(X[:300], Y)
+    assert (found.value, found.gap) == (printed["value"], printed["gap"])
 
 
 def test_energies_and_predictions(command):
