@@ -16,11 +16,12 @@ __all__ = [
     "Schedule",
     "SpectralFit",
     "SpectralMoments",
+    "Texture",
     "as_matrix",
     "as_vector",
+    "audit_affine",
     "audit_errors",
     "audit_lint",
-    "audit_propagate",
     "audit_sample",
     "audit_tune",
     "displacement",
@@ -172,6 +173,16 @@ class Schedule:
     def sigma(self, t: float) -> float: ...
     def export(self, times: list[float], program: str) -> str: ...
 
+@final
+class Texture:
+    @classmethod
+    def from_image(cls, pixels: ArrayLike, channels: int) -> Texture: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def eigenvalues(self) -> _Array: ...
+    def sample(self, index: int, seed: int) -> _Array: ...
+
 def audit_errors(
     law: Law,
     score: Law | None,
@@ -181,14 +192,21 @@ def audit_errors(
     per_eigenvalue: bool,
     along_time: bool,
 ) -> dict[str, Any]: ...
-def audit_propagate(
-    score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any]
-) -> tuple[_Array, _Array, _Array, int]: ...
+def audit_affine(
+    score: Any, law: Law, rows: ArrayLike, noise: ArrayLike, schedule: Schedule, sampler: dict[str, Any]
+) -> dict[str, Any]: ...
 def audit_sample(
     score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any], particles: int, seed: int
 ) -> _Array: ...
 def audit_tune(
-    law: Law, scheme: str, nfe: int, schedule: Schedule, start: str, stop: float | None
+    law: Law,
+    scheme: str,
+    nfe: int,
+    schedule: Schedule,
+    start: str,
+    stop: float | None,
+    robust: str | None,
+    seed: int,
 ) -> dict[str, Any]: ...
 def audit_lint(
     sigmas: list[float] | None, text: str | None, steps: int, law: Law, scheme: str | None

@@ -26,7 +26,7 @@ use pyo3::prelude::*;
 mod _fokker {
     #[pymodule_export]
     use super::audit::{
-        Law, PySchedule, audit_errors, audit_lint, audit_propagate, audit_sample, audit_tune,
+        Law, PySchedule, PyTexture, audit_affine, audit_errors, audit_lint, audit_sample, audit_tune,
     };
     #[pymodule_export]
     use super::convert::{InputError, NumericalError, as_matrix, as_vector};

@@ -1,6 +1,8 @@
 """The same inputs and seed give the bits of the command line."""
 
 import json
+import struct
+import zlib
 from functools import partial
 
 import numpy as np
@@ -45,6 +47,40 @@ def test_tuned_grids(command):
     tuned = fokker.audit.tune(spectrum="natural:8x8x1", nfe=8, scheme="ddim")
     assert tuned.w2 == result["w2"] and tuned.times.tolist() == result["t"]
     assert tuned.sigmas.tolist() == result["sigmas"]
+
+
+@pytest.mark.parametrize("robust", ["average", "worst"])
+def test_robust_grids(command, robust):
+    options = ["--spectrum", "natural:8x8x1", "--nfe", 6, "--scheme", "ddim", "--robust", robust]
+    result = json.loads(command("--json", "--seed", 5, "audit", "tune", *options))["results"][0]
+    tuned = fokker.audit.tune(spectrum="natural:8x8x1", nfe=6, scheme="ddim", robust=robust, seed=5)
+    assert tuned.w2 == result["w2"] and tuned.times.tolist() == result["t"]
+
+
+def test_textures(command):
+    pixels = np.random.default_rng(3).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    (command.folder / "image.png").write_bytes(png(pixels))
+    found = json.loads(command("--json", "audit", "texture", "image.png"))
+    texture = fokker.audit.Texture(pixels / 127.5 - 1)
+    assert texture.shape == (found["height"], found["width"], found["channels"])
+    # The command line has its own rounding from bytes to [−1, 1].
+    assert texture.eigenvalues.max() == pytest.approx(found["largest_eigenvalue"], rel=1e-12)
+    assert texture.eigenvalues.sum() == pytest.approx(found["trace"], rel=1e-12)
+    errors = json.loads(command("--json", "audit", "errors", "--texture", "image.png", "--scheme", "ddim"))
+    expected = next(cell["w2"] for cell in errors["cells"] if cell["steps"])
+    assert fokker.audit.errors(texture.eigenvalues, scheme="ddim").w2 == pytest.approx(expected, rel=1e-9)
+
+
+def png(pixels):
+    """The smallest PNG of bytes [M, N, 3]: rows without a filter."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def test_findings(command):
