@@ -160,3 +160,14 @@ def test_energies_and_predictions(command):
     assert energy.to_bytes() == (command.folder / "energy.safetensors").read_bytes()
     again = fokker.PopulationEnergy.from_bytes(energy.to_bytes())
     assert np.array_equal(again.velocity(X), energy.velocity(X))
+
+
+def test_absolute_ridges(command):
+    x, time = np.vstack([X[:200], X[:200] * 0.8]), np.repeat([0.0, 0.5], 200)
+    np.savez(command.folder / "pair.npz", x=x, time=time)
+    options = ["--potential", "poly:2", "--scheme", "explicit", "--ridge-absolute", 0.3]
+    command("population", "fit", "pair.npz", *options, "-o", "absolute.safetensors")
+    options = {"potential_features": "poly:2", "scheme": "explicit", "ridge_absolute": 0.3}
+    energy = fokker.PopulationEnergy(**options).fit(x, time)
+    assert energy.to_bytes() == (command.folder / "absolute.safetensors").read_bytes()
+    assert energy.report_["ridge"] == 0.3
