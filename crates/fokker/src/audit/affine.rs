@@ -65,8 +65,10 @@ impl Score for OnClock<'_> {
 /// // Any rows do for a score that is affine.
 /// let (data, noise) = (array![[1.0], [-2.0], [0.5]], array![[0.3], [0.1], [-1.0]]);
 /// let part = AffinePart::new(&score, &schedule, data, noise)?;
-/// let x = array![[0.7]];
-/// assert!((part.score(0.5, x.view())? - score.score(0.5, x.view())?).iter().all(|e| e.abs() < 1e-12));
+/// let (mut found, mut exact) = (array![[0.0]], array![[0.0]]);
+/// part.score_into(0.5, array![[0.7]].view(), found.view_mut())?;
+/// score.score_into(0.5, array![[0.7]].view(), exact.view_mut())?;
+/// assert!((found - exact).iter().all(|e| e.abs() < 1e-12));
 /// assert!((part.shares()[0].1 - 1.0).abs() < 1e-12);
 /// # Ok::<(), fokker::Error>(())
 /// ```
