@@ -8,7 +8,8 @@ you have                       you call
 the law of your data           :func:`fokker.audit.errors`: how far a sampler lands from it, exactly
 a budget of score evaluations  :func:`fokker.audit.tune`: the best time grid
 a scheduler configuration      :func:`fokker.audit.lint`: what is wrong with it, and what it costs
-two clouds of points           :mod:`fokker.transport`: exact distances and couplings
+an image of a texture          :class:`fokker.audit.Texture`: its Gaussian texture and spectrum
+two clouds of points           :mod:`fokker.transport`: distances, their floor, couplings
 samples of a law               :class:`fokker.SpectralDensity`: density, score and new samples
 snapshots of a population      :class:`fokker.PopulationEnergy`: the energy that moves it
 =============================  =====================================================================

@@ -1,5 +1,6 @@
 """The Rust half of fokker; use the package, not this module."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -15,21 +16,30 @@ __all__ = [
     "Schedule",
     "SpectralFit",
     "SpectralMoments",
+    "Texture",
     "as_matrix",
     "as_vector",
+    "audit_affine",
     "audit_errors",
     "audit_lint",
-    "audit_propagate",
     "audit_sample",
     "audit_tune",
+    "displacement",
+    "energy_distance",
     "exact",
+    "exact_distance",
+    "exact_in_batches",
     "exact_matrix",
-    "interpolate",
+    "floor",
+    "kernel_discrepancy",
+    "median_distance",
     "population_fit",
     "population_validate",
     "sinkhorn",
+    "sinkhorn_divergence",
+    "sliced_wasserstein2",
     "spectral_fit",
-    "wasserstein",
+    "wasserstein_line",
 ]
 
 class InputError(ValueError):
@@ -58,13 +68,7 @@ def exact(
 def exact_matrix(
     costs: ArrayLike, source_weights: ArrayLike | None, target_weights: ArrayLike | None
 ) -> dict[str, Any]: ...
-def wasserstein(
-    x: ArrayLike,
-    y: ArrayLike,
-    p: int,
-    source_weights: ArrayLike | None,
-    target_weights: ArrayLike | None,
-) -> float: ...
+def exact_in_batches(x: ArrayLike, y: ArrayLike, cost: str, batch: int, seed: int) -> dict[str, Any]: ...
 def sinkhorn(
     x: ArrayLike,
     y: ArrayLike,
@@ -78,13 +82,62 @@ def sinkhorn(
     max_iterations: int,
     plan: bool,
 ) -> dict[str, Any]: ...
-def interpolate(
+def displacement(
     x: ArrayLike,
     y: ArrayLike,
+    coupling: tuple[tuple[int, int], NDArray[np.int64], NDArray[np.int64], _Array],
     t: float,
+) -> tuple[_Array, _Array]: ...
+def exact_distance(
+    x: ArrayLike,
+    y: ArrayLike,
+    p: int,
     source_weights: ArrayLike | None,
     target_weights: ArrayLike | None,
-) -> tuple[_Array, _Array]: ...
+) -> tuple[float, float]: ...
+def wasserstein_line(
+    x: ArrayLike,
+    y: ArrayLike,
+    p: int,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> float: ...
+def sliced_wasserstein2(
+    x: ArrayLike,
+    y: ArrayLike,
+    directions: int,
+    seed: int,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> float: ...
+def energy_distance(
+    x: ArrayLike, y: ArrayLike, source_weights: ArrayLike | None, target_weights: ArrayLike | None
+) -> float: ...
+def kernel_discrepancy(
+    x: ArrayLike,
+    y: ArrayLike,
+    bandwidth: float,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> float: ...
+def median_distance(x: ArrayLike, y: ArrayLike) -> float: ...
+def sinkhorn_divergence(
+    x: ArrayLike,
+    y: ArrayLike,
+    epsilon: float,
+    relative: bool,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+    tolerance: float,
+    max_iterations: int,
+) -> dict[str, Any]: ...
+def floor(
+    sample: ArrayLike,
+    distance: Callable[..., float],
+    repeats: int,
+    seed: int,
+    weights: ArrayLike | None,
+) -> tuple[float, float, int]: ...
 @final
 class Law:
     @classmethod
@@ -120,6 +173,16 @@ class Schedule:
     def sigma(self, t: float) -> float: ...
     def export(self, times: list[float], program: str) -> str: ...
 
+@final
+class Texture:
+    @classmethod
+    def from_image(cls, pixels: ArrayLike, channels: int) -> Texture: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def eigenvalues(self) -> _Array: ...
+    def sample(self, index: int, seed: int) -> _Array: ...
+
 def audit_errors(
     law: Law,
     score: Law | None,
@@ -129,14 +192,21 @@ def audit_errors(
     per_eigenvalue: bool,
     along_time: bool,
 ) -> dict[str, Any]: ...
-def audit_propagate(
-    score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any]
-) -> tuple[_Array, _Array, _Array, int]: ...
+def audit_affine(
+    score: Any, law: Law, rows: ArrayLike, noise: ArrayLike, schedule: Schedule, sampler: dict[str, Any]
+) -> dict[str, Any]: ...
 def audit_sample(
     score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any], particles: int, seed: int
 ) -> _Array: ...
 def audit_tune(
-    law: Law, scheme: str, nfe: int, schedule: Schedule, start: str, stop: float | None
+    law: Law,
+    scheme: str,
+    nfe: int,
+    schedule: Schedule,
+    start: str,
+    stop: float | None,
+    robust: str | None,
+    seed: int,
 ) -> dict[str, Any]: ...
 def audit_lint(
     sigmas: list[float] | None, text: str | None, steps: int, law: Law, scheme: str | None

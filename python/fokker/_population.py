@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
 from ._estimator import Estimator, seed_of, weights_of
+from .transport import wasserstein
 
 
 class PopulationEnergy(Estimator):
@@ -35,7 +36,9 @@ class PopulationEnergy(Estimator):
     coupling : str
         "exact", "batch:SIZE", "sinkhorn:EPSILON" or "sinkhorn:EPSILONr" (relative to the median cost).
     ridge : "auto", "gcv" or float
-        Relative ridge.
+        Relative ridge η: (A + η diag A) c = b; by held-out particles or cross-validation.
+    ridge_absolute : float or None
+        An absolute ridge ρ instead: (A + ρ I) c = b; ``ridge`` is then left at "auto".
     raw_features : bool
         Functions of the coordinates as they are, not of scaled ones.
     random_state : int
@@ -78,6 +81,7 @@ class PopulationEnergy(Estimator):
         scheme: str = "auto",
         coupling: str = "exact",
         ridge: str | float = "auto",
+        ridge_absolute: float | None = None,
         raw_features: bool = False,
         random_state: int = 0,
     ) -> None:
@@ -88,6 +92,7 @@ class PopulationEnergy(Estimator):
         self.scheme = scheme
         self.coupling = coupling
         self.ridge = ridge
+        self.ridge_absolute = ridge_absolute
         self.raw_features = raw_features
         self.random_state = random_state
 
@@ -199,7 +204,7 @@ class PopulationEnergy(Estimator):
             moved = self._fit.predict(
                 rows[source], float(before), [float(after)], a, None, True, int(self.random_state)
             )[0]
-            distances.append(_fokker.wasserstein(moved, rows[target], 1, a, b))
+            distances.append(wasserstein(moved, rows[target], p=1, source_weights=a, target_weights=b))
         return -float(np.mean(distances))
 
     def validate(
@@ -243,6 +248,8 @@ class PopulationEnergy(Estimator):
         return float(self.times_[0]) if t is None else float(t)
 
     def _options(self) -> dict[str, Any]:
+        if self.ridge_absolute is not None and self.ridge != "auto":
+            raise ValueError(f"give ridge or ridge_absolute, not both: found {self.ridge!r} and {self.ridge_absolute!r}")
         return {
             "potential": self.potential_features,
             "interaction": self.interaction_features,
@@ -251,6 +258,7 @@ class PopulationEnergy(Estimator):
             "scheme": self.scheme,
             "coupling": self.coupling,
             "ridge": str(self.ridge),
+            "ridge_absolute": self.ridge_absolute,
             "raw_features": self.raw_features,
             "seed": seed_of(self.random_state),
         }

@@ -26,7 +26,7 @@ use pyo3::prelude::*;
 mod _fokker {
     #[pymodule_export]
     use super::audit::{
-        Law, PySchedule, audit_errors, audit_lint, audit_propagate, audit_sample, audit_tune,
+        Law, PySchedule, PyTexture, audit_affine, audit_errors, audit_lint, audit_sample, audit_tune,
     };
     #[pymodule_export]
     use super::convert::{InputError, NumericalError, as_matrix, as_vector};
@@ -35,5 +35,9 @@ mod _fokker {
     #[pymodule_export]
     use super::spectral::{PySpectralFit, SpectralMoments, spectral_fit};
     #[pymodule_export]
-    use super::transport::{exact, exact_matrix, interpolate, sinkhorn, wasserstein};
+    use super::transport::{
+        displacement, energy_distance, exact, exact_distance, exact_in_batches, exact_matrix, floor,
+        kernel_discrepancy, median_distance, sinkhorn, sinkhorn_divergence, sliced_wasserstein2,
+        wasserstein_line,
+    };
 }

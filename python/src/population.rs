@@ -31,6 +31,8 @@ pub struct Options {
     #[pyo3(item)]
     ridge: String,
     #[pyo3(item)]
+    ridge_absolute: Option<f64>,
+    #[pyo3(item)]
     raw_features: bool,
     #[pyo3(item)]
     seed: u64,
@@ -45,7 +47,10 @@ impl Options {
             time: self.time.parse()?,
             scheme: if self.scheme == "auto" { None } else { Some(self.scheme.parse()?) },
             coupling: self.coupling.parse()?,
-            ridge: self.ridge.parse()?,
+            ridge: match self.ridge_absolute {
+                Some(ridge) => Ridge::Absolute(ridge),
+                None => self.ridge.parse()?,
+            },
             raw_features: self.raw_features,
             seed: self.seed,
             monitor,

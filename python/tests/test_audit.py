@@ -130,6 +130,79 @@ def test_an_affine_score_is_its_own_affine_part():
     assert np.allclose(found.affine_share, 1)
 
 
+def test_the_affine_part_is_that_of_least_squares():
+    x = np.random.default_rng(4).normal(size=(800, 2)) @ np.array([[1.0, 0.4], [0.0, 0.6]]) + 1
+    fitted = {}
+
+    def score(x, t):
+        # The fits come first; later the same times are asked for drawn particles.
+        fitted.setdefault(t, x.copy())
+        return np.tanh(x) * 0.3 - x / (1 + t)
+
+    found = audit.score_errors(score, x, steps=4, scheme="heun", stop=0.01, draws=500, particles=2)
+    assert len(found.times) == 5 and np.all(np.diff(found.times) < 0)
+    for t, share in zip(found.times, found.affine_share):
+        rows, answers = fitted[t], score(fitted[t], t)
+        design = np.column_stack([rows, np.ones(len(rows))])
+        left = answers - design @ np.linalg.lstsq(design, answers, rcond=None)[0]
+        assert share == pytest.approx(1 - (left**2).sum() / (answers**2).sum(), abs=1e-12)
+
+
+def test_a_score_is_asked_once_for_its_affine_part_at_a_time():
+    asked = []
+
+    def score(x, t):
+        asked.append((len(x), t))
+        return -x
+
+    audit.score_errors(score, eigenvalues=[1.0, 1.0], steps=6, scheme="heun", stop=0.01, draws=500, particles=2)
+    fits = [t for rows, t in asked if rows == 500]
+    assert len(fits) == len(set(fits)) == 7
+
+
+@pytest.mark.parametrize(
+    "score, options, words",
+    [
+        (lambda x, t: np.full_like(x, np.nan), {}, "score has the non-finite value NaN at row 0, column 0"),
+        (lambda x, t: -x, {"draws": 2}, "more than the 2 columns, found 2"),
+        (lambda x, t: -x[:, :1], {}, "shape"),
+    ],
+)
+def test_scores_that_have_no_affine_part_are_refused(score, options, words):
+    with pytest.raises(ValueError, match=words):
+        audit.score_errors(score, eigenvalues=[1.0, 2.0], steps=3, stop=0.01, **options)
+
+
+def test_robust_grids_give_up_little_for_the_neighbours():
+    options = {"spectrum": "natural:8x8x1", "nfe": 6, "scheme": "ddim"}
+    plain = audit.tune(**options)
+    average, worst = (audit.tune(robust=robust, **options) for robust in ("average", "worst"))
+    # Each is the best at what it was asked for; 1e-3 is how far the optimiser may be from it.
+    assert plain.report["w2"] == pytest.approx(plain.w2, rel=1e-12)
+    assert plain.w2 <= average.report["w2"] * 1.001 and average.w2 <= worst.w2 * 1.001
+    assert audit.tune(robust="average", seed=1, **options).w2 != average.w2
+
+
+def test_the_texture_of_an_image():
+    image = np.random.default_rng(2).normal(size=(4, 6, 3))
+    texture = audit.Texture(image)
+    power = abs(np.fft.fft2(image, axes=(0, 1))) ** 2 / 24
+    power[0, 0] = 0
+    assert np.allclose(texture.eigenvalues, [*power.sum(2).ravel(), *np.zeros(48)], rtol=1e-12, atol=1e-13)
+    assert texture.eigenvalues.sum() == pytest.approx(24 * image.var(axis=(0, 1)).sum())
+    drawn = texture.sample(4000, seed=1)
+    assert drawn.shape == (4000, 4, 6, 3) and np.array_equal(drawn[:2], texture.sample(2, seed=1))
+    # The law is stationary: every pixel has mean and covariance of the channels; five standard errors.
+    pixels, covariance = drawn[:, 1, 2], np.cov(image.reshape(24, 3).T, bias=True)
+    size = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    assert np.all(abs(pixels.mean(0) - image.mean((0, 1))) < 5 * np.sqrt(np.diag(covariance) / 4000))
+    assert np.all(abs(np.cov(pixels.T) - covariance) < 5 * size * (2 / 4000) ** 0.5)
+    grey = audit.Texture(image[:, :, 0])
+    assert grey.shape == (4, 6) and grey.sample().shape == (1, 4, 6)
+    # A texture has variance zero along its channels: the audit says what that rules out.
+    assert audit.errors(texture.eigenvalues, scheme="ddim", steps=20).w2 > 0
+
+
 def test_tuning_beats_the_standard_grids():
     tuned = audit.tune(spectrum="natural:8x8x1", nfe=8)
     again = audit.errors(spectrum="natural:8x8x1", times=tuned.times)
@@ -181,6 +254,11 @@ def test_exports_follow_the_documented_conventions():
         (lambda: audit.errors([-1.0]), "eigenvalue"),
         (lambda: audit.errors([1.0, 0.0], scheme="heun"), "the score is undefined"),
         (lambda: audit.lint([1.0, 0.5], steps=3), "its own steps"),
+        (lambda: audit.tune([1.0], nfe=5, robust="median"), "unknown robust"),
+        (lambda: audit.Texture([1.0, 2.0]), "image must be"),
+        (lambda: audit.Texture(np.zeros((0, 3))), "image is empty"),
+        (lambda: audit.Texture([[[0.0, 1.0], [np.nan, 1.0]]]), r"NaN at index \[0, 1, 0\]"),
+        (lambda: audit.Texture([[1.0]]).sample(0), "n must be at least 1"),
     ],
 )
 def test_what_is_no_audit_is_refused(call, words):

@@ -2,7 +2,9 @@
 
 import contextlib
 import doctest
+import importlib
 import io
+import pkgutil
 import re
 import subprocess
 import sys
@@ -11,17 +13,20 @@ from pathlib import Path
 import pytest
 
 import fokker
-import fokker._population
-import fokker._spectral
 
 README = Path(__file__).resolve().parents[2] / "README.md"
+MODULES = ["fokker", *(module.name for module in pkgutil.walk_packages(fokker.__path__, "fokker."))]
 
 
-@pytest.mark.parametrize(
-    "module", [fokker, fokker.audit, fokker.transport, fokker._spectral, fokker._population], ids=lambda m: m.__name__
-)
-def test_docstrings(module):
-    assert doctest.testmod(module).failed == 0
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("module", [fokker.audit, fokker.transport], ids=lambda module: module.__name__)
+def test_functions_have_an_example(module):
+    functions = [getattr(module, name) for name in module.__all__ if name[0].islower()]
+    assert functions and all(">>> " in function.__doc__ for function in functions)
 
 
 def blocks():

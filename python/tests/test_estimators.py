@@ -121,6 +121,22 @@ def test_fits_survive_pickling_and_processes(estimator, arguments):
     assert elsewhere == [fitted.score(*arguments)] * 2
 
 
+def test_an_absolute_ridge_is_added_to_the_matrix():
+    def fit(**ridge):
+        energy = fokker.PopulationEnergy(potential_features="poly:1", scheme="explicit", **ridge)
+        return energy.fit(SNAPSHOTS[:, :1] + TIMES[:, None], TIMES).potential_coefficients_
+
+    # One unknown: (A + ρ) c = b, so that 1/c is affine in ρ.
+    inverse = [1 / fit(ridge_absolute=ridge) for ridge in (0.0, 1.0, 2.0)]
+    assert inverse[0].shape == (1, 1) and inverse[1] != inverse[0]
+    assert np.allclose(inverse[2] - inverse[1], inverse[1] - inverse[0], rtol=1e-9)
+    assert np.allclose(1 / inverse[0], fit(ridge=0), rtol=1e-12)
+    with pytest.raises(ValueError, match="ridge or ridge_absolute"):
+        fit(ridge=0.1, ridge_absolute=0.1)
+    with pytest.raises(ValueError, match="ridge"):
+        fit(ridge_absolute=-1.0)
+
+
 def test_pipelines_and_searches():
     pipeline = make_pipeline(StandardScaler(), fokker.SpectralDensity(reference="hermite", degree=2))
     assert np.isfinite(pipeline.fit(X).score(X))

@@ -1,10 +1,15 @@
 """The same inputs and seed give the bits of the command line."""
 
 import json
+import struct
+import zlib
+from functools import partial
 
 import numpy as np
+import pytest
 
 import fokker
+from fokker import transport
 
 random = np.random.default_rng(0)
 X = random.normal(size=(2000, 3)) @ np.array([[1.0, 0.5, 0.0], [0.0, 0.8, 0.2], [0.0, 0.0, 2.0]])
@@ -44,6 +49,40 @@ def test_tuned_grids(command):
     assert tuned.sigmas.tolist() == result["sigmas"]
 
 
+@pytest.mark.parametrize("robust", ["average", "worst"])
+def test_robust_grids(command, robust):
+    options = ["--spectrum", "natural:8x8x1", "--nfe", 6, "--scheme", "ddim", "--robust", robust]
+    result = json.loads(command("--json", "--seed", 5, "audit", "tune", *options))["results"][0]
+    tuned = fokker.audit.tune(spectrum="natural:8x8x1", nfe=6, scheme="ddim", robust=robust, seed=5)
+    assert tuned.w2 == result["w2"] and tuned.times.tolist() == result["t"]
+
+
+def test_textures(command):
+    pixels = np.random.default_rng(3).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    (command.folder / "image.png").write_bytes(png(pixels))
+    found = json.loads(command("--json", "audit", "texture", "image.png"))
+    texture = fokker.audit.Texture(pixels / 127.5 - 1)
+    assert texture.shape == (found["height"], found["width"], found["channels"])
+    # The command line has its own rounding from bytes to [−1, 1].
+    assert texture.eigenvalues.max() == pytest.approx(found["largest_eigenvalue"], rel=1e-12)
+    assert texture.eigenvalues.sum() == pytest.approx(found["trace"], rel=1e-12)
+    errors = json.loads(command("--json", "audit", "errors", "--texture", "image.png", "--scheme", "ddim"))
+    expected = next(cell["w2"] for cell in errors["cells"] if cell["steps"])
+    assert fokker.audit.errors(texture.eigenvalues, scheme="ddim").w2 == pytest.approx(expected, rel=1e-9)
+
+
+def png(pixels):
+    """The smallest PNG of bytes [M, N, 3]: rows without a filter."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
 def test_findings(command):
     printed = command("--json", "audit", "lint", "preset:stable-diffusion-xl", "--spectrum", "natural:8x8x1")
     found = fokker.audit.lint("preset:stable-diffusion-xl", spectrum="natural:8x8x1")
@@ -63,6 +102,55 @@ def test_distances_and_couplings(command):
         assert np.array_equal(getattr(plan, key), saved[key]), key
 
 
+def mmd_of(bandwidth):
+    return partial(transport.kernel_discrepancy, bandwidth=bandwidth)
+
+
+def divergence(x, y, **options):
+    return transport.sinkhorn_divergence(x, y, **options).value
+
+
+@pytest.mark.parametrize(
+    "metric, options, distance",
+    [
+        ("w1", [], partial(transport.wasserstein, p=1)),
+        ("w2", [], transport.wasserstein),
+        ("sliced-w2", ["--directions", 40], partial(transport.sliced_wasserstein2, directions=40, seed=9)),
+        ("energy", [], transport.energy_distance),
+        ("mmd", [], mmd_of(transport.median_distance(X[:300], Y))),
+        ("mmd", ["--bandwidth", 0.7], mmd_of(0.7)),
+        ("sinkhorn", ["--relative-epsilon", 0.5], partial(divergence, relative_epsilon=0.5)),
+    ],
+    ids=["w1", "w2", "sliced", "energy", "mmd", "mmd-bandwidth", "sinkhorn"],
+)
+def test_distances_and_their_floors(command, metric, options, distance):
+    # The command line divides by the largest, then by the sum: here without rounding but for the last.
+    a, b = np.arange(300.0) + 725, 1024 - np.arange(400.0)
+    for name, array in (("a.npy", X[:300]), ("b.npy", Y), ("wa.npy", a), ("wb.npy", b)):
+        np.save(command.folder / name, array)
+    a, b = a / a.sum(), b / b.sum()
+    words = ["transport", "distance", "a.npy", "b.npy", "--metric", metric, *options, "--floor", "--repeats", 4]
+    for weights in ([], ["--weights", "wa.npy,wb.npy"]):
+        printed = json.loads(command("--json", "--seed", 9, *words, *weights))
+        given = {"source_weights": a, "target_weights": b} if weights else {}
+        assert distance(X[:300], Y, **given) == printed["value"]
+        halves = distance
+        if metric == "sinkhorn":
+            # The floor is at the ε of the distance, not at one for the median of each pair of halves.
+            epsilon = transport.sinkhorn_divergence(X[:300], Y, relative_epsilon=0.5, **given).epsilon
+            halves = partial(divergence, epsilon=epsilon)
+        floor = transport.floor(X[:300], distance=halves, repeats=4, seed=9, weights=a if weights else None)
+        assert vars(floor) == printed["floor"]
+
+
+def test_the_gap_of_a_distance(command):
+    np.save(command.folder / "a.npy", X[:300])
+    np.save(command.folder / "b.npy", Y)
+    printed = json.loads(command("--json", "transport", "distance", "a.npy", "b.npy"))
+    found = transport.exact_distance(X[:300], Y)
+    assert (found.value, found.gap) == (printed["value"], printed["gap"])
+
+
 def test_energies_and_predictions(command):
     clouds = [X[:200] * 0.8**k for k in range(3)]
     x, time = np.vstack(clouds), np.repeat([0.0, 0.5, 1.0], 200)
@@ -72,3 +160,14 @@ def test_energies_and_predictions(command):
     assert energy.to_bytes() == (command.folder / "energy.safetensors").read_bytes()
     again = fokker.PopulationEnergy.from_bytes(energy.to_bytes())
     assert np.array_equal(again.velocity(X), energy.velocity(X))
+
+
+def test_absolute_ridges(command):
+    x, time = np.vstack([X[:200], X[:200] * 0.8]), np.repeat([0.0, 0.5], 200)
+    np.savez(command.folder / "pair.npz", x=x, time=time)
+    options = ["--potential", "poly:2", "--scheme", "explicit", "--ridge-absolute", 0.3]
+    command("population", "fit", "pair.npz", *options, "-o", "absolute.safetensors")
+    options = {"potential_features": "poly:2", "scheme": "explicit", "ridge_absolute": 0.3}
+    energy = fokker.PopulationEnergy(**options).fit(x, time)
+    assert energy.to_bytes() == (command.folder / "absolute.safetensors").read_bytes()
+    assert energy.report_["ridge"] == 0.3

@@ -55,8 +55,12 @@ def test_the_interpreter_is_free_meanwhile():
         ),
         lambda big: fokker.transport.wasserstein(big, big[::-1] * 1.1 + 0.3),
         lambda big: fokker.SpectralDensity(reference="hermite").fit(big).sample(10**6, corrector=10**4),
+        lambda big: fokker.transport.sliced_wasserstein2(big, big + 1, directions=10**5),
+        lambda big: fokker.transport.energy_distance(big, big + 1),
+        lambda big: fokker.transport.exact_in_batches(big, big[::-1] * 1.1 + 0.3, batch=5000),
+        lambda big: fokker.transport.floor(big, distance=fokker.transport.energy_distance, repeats=100),
     ],
-    ids=["energy", "wasserstein", "sample"],
+    ids=["energy", "wasserstein", "sample", "sliced", "pairs", "batches", "floor"],
 )
 def test_an_interrupt_stops_within_a_second(work):
     big = np.random.default_rng(1).normal(size=(20_000, 4))

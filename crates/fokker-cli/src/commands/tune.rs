@@ -7,18 +7,14 @@ use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
 use fokker::audit::Export;
-use fokker::audit::tune::{Robust, Transfer, TuneOptions, Tuned, perturbed, transfer, tune};
+use fokker::audit::tune::{
+    Robust, Transfer, TuneOptions, Tuned, neighbours, transfer, tune, unseen_neighbours,
+};
 use fokker::process::{Grid, Schedule, TrainingTable};
 use fokker::sampling::Scheme;
 use fokker::statistics::Gaussian;
 use rayon::prelude::*;
 use serde::Serialize;
-
-/// Relative spread of the eigenvalues of perturbed laws.
-const SPREAD: f64 = 0.1;
-/// Perturbed laws that are tuned on with --robust, and others that every grid is audited on.
-const TUNED_ON: u64 = 8;
-const UNSEEN: u64 = 16;
 
 /// One budget and scheme.
 #[derive(Debug, Serialize)]
@@ -184,7 +180,7 @@ impl Problem<'_> {
         let tuned = tune(&self.tuning_laws(self.data)?, scheme, nfe, self.schedule, &options)?;
         let on =
             |tuned: &Tuned, laws: &[Gaussian]| transfer(tuned, laws, scheme, self.schedule, options.start);
-        let perturbed = on(&tuned, &self.perturbations(self.data, TUNED_ON, UNSEEN)?)?.into();
+        let perturbed = on(&tuned, &unseen_neighbours(self.data, self.seed)?)?.into();
         let other_half = match &self.halves {
             None => None,
             Some([tuned_on, rest]) => {
@@ -196,17 +192,10 @@ impl Problem<'_> {
     }
 
     fn tuning_laws(&self, law: &Gaussian) -> fokker::Result<Vec<Gaussian>> {
-        let mut laws = vec![law.in_own_axes()];
-        if self.robust.is_some() {
-            laws.extend(self.perturbations(law, 0, TUNED_ON)?);
+        match self.robust {
+            None => Ok(vec![law.in_own_axes()]),
+            Some(_) => neighbours(law, self.seed),
         }
-        Ok(laws)
-    }
-
-    /// Perturbed laws number `first`, … of the seed; the numbers keep tuning and audit apart.
-    fn perturbations(&self, law: &Gaussian, first: u64, count: u64) -> fokker::Result<Vec<Gaussian>> {
-        let seed = |i: u64| self.seed.wrapping_mul(1 << 16).wrapping_add(first + i);
-        (0..count).map(|i| perturbed(law, SPREAD, seed(i))).collect()
     }
 }
 

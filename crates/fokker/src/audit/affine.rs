@@ -12,6 +12,8 @@ use crate::transport::bures;
 use crate::{Error, Result};
 use fokker_linalg::{Cholesky, matmul};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Draws of p_t that an affine part is regressed on.
 const DRAWS: usize = 4096;
@@ -19,6 +21,8 @@ const DRAWS: usize = 4096;
 const PARTICLES: usize = 4096;
 /// Steps that stand for a continuous process.
 const FINE: usize = 400;
+/// Times whose affine part is remembered: those of one step, and the one it shares with the next.
+const REMEMBERED: usize = 4;
 
 /// A score on the clock of a schedule, where its own times are those of the unit-rate clock.
 #[derive(Clone, Copy)]
@@ -39,13 +43,139 @@ impl Score for OnClock<'_> {
     }
 }
 
-/// The affine score `x ↦ A_t x + b_t` that is nearest to a score in L²(p_t), p_t the noised Gaussian
-/// data; exact for a score that is affine, by regression on 4096 draws otherwise.
-struct AffinePart<'a> {
+/// The affine score nearest to a score in mean square over noised data, by least squares.
+///
+/// ```text
+/// A_t, b_t = argmin Σ_i |score(t, x_i) − A x_i − b|²,      x_i = e^{−B(t)} data_i + √(1 − e^{−2B(t)}) noise_i
+/// ```
+///
+/// The same rows serve every time, and a score that is affine is its own affine part. A new time
+/// costs one call of the score with n rows and O(n d² + d³); the last few times are remembered,
+/// since neighbouring steps share them.
+///
+/// ```
+/// use fokker::audit::AffinePart;
+/// use fokker::process::Linear;
+/// use fokker::score::{GaussianScore, Score};
+/// use fokker::statistics::Gaussian;
+/// use ndarray::array;
+/// let schedule = Linear::new(0.05, 10.0, 1.0)?;
+/// let law = Gaussian::from_eigenvalues(array![4.0])?;
+/// let score = GaussianScore::new(&law, &schedule);
+/// // Any rows do for a score that is affine.
+/// let (data, noise) = (array![[1.0], [-2.0], [0.5]], array![[0.3], [0.1], [-1.0]]);
+/// let part = AffinePart::new(&score, &schedule, data, noise)?;
+/// let (mut found, mut exact) = (array![[0.0]], array![[0.0]]);
+/// part.score_into(0.5, array![[0.7]].view(), found.view_mut())?;
+/// score.score_into(0.5, array![[0.7]].view(), exact.view_mut())?;
+/// assert!((found - exact).iter().all(|e| e.abs() < 1e-12));
+/// assert!((part.shares()[0].1 - 1.0).abs() < 1e-12);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub struct AffinePart<'a> {
     score: &'a dyn Score,
     schedule: &'a dyn Schedule,
     data: Array2<f64>,
     noise: Array2<f64>,
+    fitted: Mutex<Fitted>,
+}
+
+/// What was fitted so far.
+#[derive(Default)]
+struct Fitted {
+    /// The last few times, the latest first.
+    recent: VecDeque<Arc<Part>>,
+    /// (time, share) of every time.
+    shares: Vec<(f64, f64)>,
+}
+
+/// `x ↦ (x − mean) slope + value` at one time.
+struct Part {
+    t: f64,
+    mean: Array1<f64>,
+    value: Array1<f64>,
+    slope: Array2<f64>,
+}
+
+impl<'a> AffinePart<'a> {
+    /// The affine part over rows `data` `[n, d]` and standard normals `noise` `[n, d]`, n > d.
+    ///
+    /// # Errors
+    /// Sizes that do not fit, or too few rows.
+    pub fn new(
+        score: &'a dyn Score,
+        schedule: &'a dyn Schedule,
+        data: Array2<f64>,
+        noise: Array2<f64>,
+    ) -> Result<Self> {
+        for (name, expected, found) in [
+            ("columns of the data", score.dim(), data.ncols()),
+            ("columns of the noise", score.dim(), noise.ncols()),
+            ("rows of the noise", data.nrows(), noise.nrows()),
+        ] {
+            if expected != found {
+                return Err(Error::Size { name, expected, found });
+            }
+        }
+        if data.nrows() <= data.ncols() {
+            let requirement = format!("more than the {} columns", data.ncols());
+            return Err(Error::Argument {
+                name: "rows of the data",
+                requirement,
+                found: data.nrows() as f64,
+            });
+        }
+        Ok(AffinePart { score, schedule, data, noise, fitted: Mutex::default() })
+    }
+
+    /// (time, share of the score's mean square that its affine part has), in the order in which
+    /// times were asked for.
+    pub fn shares(&self) -> Vec<(f64, f64)> {
+        self.fitted().shares.clone()
+    }
+
+    /// Nothing half done is ever left behind the lock, so a panic elsewhere does not matter.
+    fn fitted(&self) -> MutexGuard<'_, Fitted> {
+        self.fitted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn part(&self, t: f64) -> Result<Arc<Part>> {
+        let known = self.fitted().recent.iter().find(|part| part.t == t).map(Arc::clone);
+        if let Some(part) = known {
+            return Ok(part);
+        }
+        let (part, share) = self.fit(t)?;
+        let part = Arc::new(part);
+        let mut fitted = self.fitted();
+        fitted.recent.truncate(REMEMBERED - 1);
+        fitted.recent.push_front(Arc::clone(&part));
+        if fitted.shares.iter().all(|&(known, _)| known != t) {
+            fitted.shares.push((t, share));
+        }
+        Ok(part)
+    }
+
+    fn fit(&self, t: f64) -> Result<(Part, f64)> {
+        let clock = self.schedule.clock(t);
+        let points = &self.data * Ou::alpha(clock) + &self.noise * Ou::variance(clock).sqrt();
+        let mut values = Array2::zeros(points.dim());
+        self.score.score_into(t, points.view(), values.view_mut())?;
+        if let Some(((row, column), &value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::NonFinite { name: "score", index: vec![row, column], value });
+        }
+        let squares = |a: &Array2<f64>| a.iter().map(|x| x * x).sum::<f64>();
+        let all = squares(&values);
+        let centre = |a: &Array2<f64>| a.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(a.ncols()));
+        let (mean, value) = (centre(&points), centre(&values));
+        let (points, values) = (points - &mean, values - &value);
+        let cholesky = Cholesky::new(matmul(points.t(), points.view()).view())?;
+        let mut slope = matmul(points.t(), values.view());
+        cholesky.solve_in_place(slope.view_mut());
+        let left = squares(&(values - matmul(points.view(), slope.view())));
+        // A score that is zero everywhere is affine.
+        let share = 1.0 - left / all.max(f64::MIN_POSITIVE);
+        Ok((Part { t, mean, value, slope }, share))
+    }
 }
 
 impl Score for AffinePart<'_> {
@@ -54,17 +184,8 @@ impl Score for AffinePart<'_> {
     }
 
     fn score_into(&self, t: f64, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
-        let clock = self.schedule.clock(t);
-        let points = &self.data * Ou::alpha(clock) + &self.noise * Ou::variance(clock).sqrt();
-        let mut values = Array2::zeros(points.dim());
-        self.score.score_into(t, points.view(), values.view_mut())?;
-        let centre = |a: &Array2<f64>| a.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(a.ncols()));
-        let (mean, value) = (centre(&points), centre(&values));
-        let (points, values) = (points - &mean, values - &value);
-        let cholesky = Cholesky::new(matmul(points.t(), points.view()).view())?;
-        let mut slope = matmul(points.t(), values.view());
-        cholesky.solve_in_place(slope.view_mut());
-        out.assign(&(matmul((&x - &mean).view(), slope.view()) + &value));
+        let part = self.part(t)?;
+        out.assign(&(matmul((&x - &part.mean).view(), part.slope.view()) + &part.value));
         Ok(())
     }
 }
@@ -105,17 +226,12 @@ pub fn audit_score(
     let law = GaussianMixture::new(Array1::ones(1), vec![data.clone()])?;
     let normal = Gaussian::from_eigenvalues(Array1::ones(data.dim()))?;
     let normal = GaussianMixture::new(Array1::ones(1), vec![normal])?;
-    let part = AffinePart { score, schedule, data: law.sample(DRAWS, 1), noise: normal.sample(DRAWS, 2) };
+    let part = AffinePart::new(score, schedule, law.sample(DRAWS, 1), normal.sample(DRAWS, 2))?;
     let used: &dyn Score = if affine { score } else { &part };
     let mut errors = Audit::new(data, schedule).errors(scheme, grid, start)?;
+    errors.w2 = affine_w2(data, used, schedule, (scheme, grid), start)?;
     let noised = |t: f64| Law::noised(data, schedule.clock(t));
-    let from = match start {
-        Start::Normal => Law { mean: Array1::zeros(data.dim()), factor: Array2::eye(data.dim()) },
-        Start::Exact => noised(grid.start()),
-    };
     let process = ReverseProcess::new(schedule, used);
-    let drawn = from.after(&propagate_matrix(scheme, grid, &process)?)?;
-    errors.w2 = drawn.distance(&noised(0.0))?;
     let stop = grid.stop().max(1e-6 * schedule.horizon());
     let fine = Grid::new(Spacing::LogSnr, FINE, stop, schedule)?;
     let continuous: &dyn Scheme = match scheme.limit() {
@@ -127,7 +243,7 @@ pub fn audit_score(
     let remainder = if affine {
         None
     } else {
-        let start = from.draw(&normal.sample(PARTICLES, 3));
+        let start = Law::start(data, schedule, grid, start).draw(&normal.sample(PARTICLES, 3));
         let options =
             SampleOptions { particles: PARTICLES, start: Draw::From(start.view()), ..Default::default() };
         let whole = sample(&ReverseProcess::new(schedule, score), scheme, grid, &options)?;
@@ -141,6 +257,48 @@ pub fn audit_score(
     Ok(ScoreAudit { errors, remainder })
 }
 
+/// W₂ between Gaussian data and what a scheme draws with any affine score, exact.
+///
+/// ```text
+/// y_N = G y_0 + o + N(0, C) from the scheme's own code;      W₂² = |o + G m_0 − m|² + Bures²
+/// ```
+///
+/// Cost O((1 + h)³ d³) a step for h history arrays. A score that is not affine has an
+/// [`AffinePart`].
+///
+/// # Errors
+/// Dimensions that differ, a step for which scheme or score is not defined or not affine.
+///
+/// ```
+/// use fokker::audit::{Audit, Start, affine_w2};
+/// use fokker::process::{Grid, Linear, Spacing};
+/// use fokker::sampling::Heun;
+/// use fokker::score::GaussianScore;
+/// use fokker::statistics::Gaussian;
+/// use ndarray::array;
+/// let schedule = Linear::new(0.05, 10.0, 1.0)?;
+/// let law = Gaussian::from_eigenvalues(array![4.0, 0.5])?;
+/// let grid = Grid::new(Spacing::LogSnr, 20, 1e-3, &schedule)?;
+/// // The exact score, as a score like any other.
+/// let score = GaussianScore::new(&law, &schedule);
+/// let w2 = affine_w2(&law, &score, &schedule, (&Heun, &grid), Start::Normal)?;
+/// assert!((w2 - Audit::new(&law, &schedule).errors(&Heun, &grid, Start::Normal)?.w2).abs() < 1e-9);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn affine_w2(
+    data: &Gaussian,
+    score: &dyn Score,
+    schedule: &dyn Schedule,
+    (scheme, grid): (&dyn Scheme, &Grid),
+    start: Start,
+) -> Result<f64> {
+    if data.dim() != score.dim() {
+        return Err(Error::Size { name: "score", expected: data.dim(), found: score.dim() });
+    }
+    let map = propagate_matrix(scheme, grid, &ReverseProcess::new(schedule, score))?;
+    Law::start(data, schedule, grid, start).after(&map)?.distance(&Law::noised(data, 0.0))
+}
+
 /// N(mean, FFᵀ).
 struct Law {
     mean: Array1<f64>,
@@ -148,6 +306,14 @@ struct Law {
 }
 
 impl Law {
+    /// What a sampler starts from.
+    fn start(data: &Gaussian, schedule: &dyn Schedule, grid: &Grid, start: Start) -> Law {
+        match start {
+            Start::Normal => Law { mean: Array1::zeros(data.dim()), factor: Array2::eye(data.dim()) },
+            Start::Exact => Law::noised(data, schedule.clock(grid.start())),
+        }
+    }
+
     fn noised(data: &Gaussian, clock: f64) -> Law {
         let (alpha, variance) = (Ou::alpha(clock), Ou::variance(clock));
         let roots = data.values().mapv(|v| (alpha * alpha * v + variance).sqrt());

@@ -44,7 +44,7 @@ mod probe;
 mod report;
 pub mod tune;
 
-pub use affine::{OnClock, ScoreAudit, audit_score};
+pub use affine::{AffinePart, OnClock, ScoreAudit, affine_w2, audit_score};
 pub use export::{Export, integer_timesteps, parse_sigmas, timesteps};
 pub use lint::{Code, Finding, Severity, lint_config, lint_sigmas};
 pub use matrix::{MatrixPropagation, propagate_matrix};

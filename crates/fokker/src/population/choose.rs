@@ -3,24 +3,14 @@
 use super::coupling::Coupled;
 use super::equations::Terms;
 use super::fit::{Problem, RIDGES, couple_all};
-use super::{
-    Cloud, Energy, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, predict,
-};
+use super::judge::Judge;
+use super::{FitOptions, Potential, Ridge, Scheme, Snapshots, TimeBasis, split_snapshots};
 use crate::basis::{FeatureSpec, Kernel, Kind};
 use crate::regression::RidgePath;
-use crate::transport::{ExactOptions, wasserstein1};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, Axis};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 /// Share of the particles of every snapshot that choices are judged on.
 const SHARE: f64 = 0.25;
-
-/// Particles of a snapshot that are enough to judge by.
-const ENOUGH: usize = 600;
 
 /// Particles that every snapshot needs to be split.
 const LEAST: usize = 8;
@@ -50,49 +40,6 @@ impl Chosen {
             ..options.clone()
         }
     }
-}
-
-/// Particles of a snapshot for fitting and for judging, `(kept, held out)`, each ascending.
-///
-/// Which rows depends on the size of the cloud and the seed alone: where snapshots show the same
-/// particles in the same rows, whole trajectories are held out.
-///
-/// # Errors
-/// A share outside (0, 1), or one that leaves no particle on a side.
-pub fn split(n: usize, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    if !(share > 0.0 && share < 1.0) {
-        return Err(Error::Argument {
-            name: "share to hold out",
-            requirement: "in (0, 1)".into(),
-            found: share,
-        });
-    }
-    let count = (share * n as f64).round() as usize;
-    if count == 0 || count == n {
-        let requirement = format!("such that both sides get a particle of a snapshot of {n}");
-        return Err(Error::Argument { name: "share to hold out", requirement, found: share });
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let mut kept = order.split_off(count);
-    order.sort_unstable();
-    kept.sort_unstable();
-    Ok((kept, order))
-}
-
-/// Splits every snapshot, `(kept, held out)`.
-///
-/// # Errors
-/// As [`split`].
-pub fn split_snapshots(snapshots: &Snapshots, share: f64, seed: u64) -> Result<(Snapshots, Snapshots)> {
-    let (mut kept, mut held) = (Vec::new(), Vec::new());
-    for cloud in snapshots.clouds() {
-        let (stay, go) = split(cloud.len(), share, seed)?;
-        kept.push(cloud.select(&stay)?);
-        held.push(cloud.select(&go)?);
-    }
-    let times = snapshots.times().to_vec();
-    Ok((Snapshots::new(times.clone(), kept)?, Snapshots::new(times, held)?))
 }
 
 /// Settles everything that the options leave open.
@@ -289,109 +236,10 @@ struct Candidate<'a> {
     paths: Vec<RidgePath>,
 }
 
-/// Held-out particles.
-struct Judge {
-    held: Snapshots,
-    /// Where particles may go, `[d]`: the box of the held-out ones, wider by its size on each side.
-    low: Array1<f64>,
-    high: Array1<f64>,
-}
-
-impl Judge {
-    /// Of each cloud the first few: rows are in no order that means anything but for pairs. Equal
-    /// numbers of equal weights make the quickest distances.
-    fn new(held: &Snapshots) -> Result<Self> {
-        let smallest = held.clouds().iter().map(Cloud::len).min().unwrap_or(0);
-        let rows: Vec<usize> = (0..smallest.min(ENOUGH)).collect();
-        let clouds = held.clouds().iter().map(|cloud| cloud.select(&rows)).collect::<Result<_>>()?;
-        let pooled = held.pooled();
-        let low = pooled.fold_axis(Axis(0), f64::INFINITY, |low, x| low.min(*x));
-        let high = pooled.fold_axis(Axis(0), f64::NEG_INFINITY, |high, x| high.max(*x));
-        let width = &high - &low;
-        let held = Snapshots::new(held.times().to_vec(), clouds)?;
-        Ok(Judge { held, low: low - &width, high: high + &width })
-    }
-
-    /// A fit that throws particles far out predicts nothing, however good its mean.
-    fn holds(&self, cloud: &Array2<f64>) -> bool {
-        cloud.rows().into_iter().all(|row| {
-            row.iter().zip(&self.low).zip(&self.high).all(|((x, low), high)| low <= x && x <= high)
-        })
-    }
-
-    /// Whether the particles of the first snapshot stay in place on their way to the last.
-    fn holds_on_the_way(&self, energy: &Energy, options: &FitOptions) -> Result<bool> {
-        let (first, times) = (&self.held.clouds()[0], self.held.times());
-        let settings = settings(energy, first, options);
-        match predict(energy, first.x.view(), times[0], &times[1..], &settings) {
-            Err(Error::Numerical { .. }) => Ok(false),
-            clouds => Ok(clouds?.iter().all(|cloud| self.holds(cloud))),
-        }
-    }
-
-    /// Mean W₁ between held-out particles moved by one interval and those seen there; infinite
-    /// when particles are lost or thrown far out, in one step or on the way through all.
-    fn error(&self, energy: &Energy, options: &FitOptions) -> Result<f64> {
-        if !self.holds_on_the_way(energy, options)? {
-            return Ok(f64::INFINITY);
-        }
-        let errors: Vec<Result<f64>> = (0..self.held.intervals())
-            .into_par_iter()
-            .map(|i| {
-                let [from, to] = [i, i + 1].map(|k| &self.held.clouds()[k]);
-                let times = self.held.times();
-                let settings = settings(energy, from, options);
-                let moved = predict(energy, from.x.view(), times[i], &times[i + 1..i + 2], &settings)?;
-                if !self.holds(&moved[0]) {
-                    return Ok(f64::INFINITY);
-                }
-                let weights = ExactOptions {
-                    source_weights: Some(from.weights.view()),
-                    target_weights: Some(to.weights.view()),
-                    ..Default::default()
-                };
-                wasserstein1(moved[0].view(), to.x.view(), &weights)
-            })
-            .collect();
-        let mut sum = 0.0;
-        for error in errors {
-            match error {
-                // Particles that are lost: as bad as can be.
-                Err(Error::Numerical { .. }) => return Ok(f64::INFINITY),
-                other => sum += other?,
-            }
-        }
-        Ok(sum / self.held.intervals() as f64)
-    }
-}
-
-/// How a cloud is moved to be judged: a negative temperature cannot be drawn from.
-fn settings<'a>(energy: &Energy, cloud: &'a Cloud, options: &FitOptions) -> PredictOptions<'a> {
-    PredictOptions {
-        noise: energy.temperature.is_some_and(|theta| theta > 0.0),
-        weights: Some(cloud.weights.view()),
-        seed: options.seed,
-        ..Default::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_split_is_a_partition_that_depends_on_size_and_seed_alone() {
-        let (kept, held) = split(40, 0.25, 7).unwrap();
-        assert_eq!((kept.len(), held.len()), (30, 10));
-        let mut all = [kept.clone(), held].concat();
-        all.sort_unstable();
-        assert_eq!(all, (0..40).collect::<Vec<_>>());
-        assert_eq!(split(40, 0.25, 7).unwrap().0, kept);
-        assert_ne!(split(40, 0.25, 8).unwrap().0, kept);
-        for (n, share) in [(1, 0.5), (10, 0.01), (10, 0.0), (10, 1.0), (10, f64::NAN)] {
-            assert!(split(n, share, 0).is_err(), "{n} {share}");
-        }
-    }
+    use ndarray::Array2;
 
     #[test]
     fn automatic_features_fit_the_data() {

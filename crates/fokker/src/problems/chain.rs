@@ -209,6 +209,7 @@ fn draw(a: &[f64], b: &[f64], share: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::PointEnergy;
     use super::*;
 
     #[test]

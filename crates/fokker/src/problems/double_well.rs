@@ -1,8 +1,9 @@
 //! Two coupled double wells in the plane, and a mixture on the line.
 
+use super::rows::{self, PointEnergy};
 use crate::sampling::BLOCK;
 use crate::statistics::{Gaussian, GaussianMixture};
-use crate::{Error, Result, in_parallel};
+use crate::{Result, in_parallel};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, array};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,13 +67,8 @@ impl CoupledDoubleWell {
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub fn value_into(&self, x: ArrayView2<f64>, mut out: ArrayViewMut1<f64>) -> Result<()> {
-        check(&x, out.len(), 2)?;
-        for (row, out) in x.rows().into_iter().zip(&mut out) {
-            let (x, y) = (row[0], row[1]);
-            *out = 2.5 * ((x * x - 1.0).powi(2) + (y * y - 1.0).powi(2)) - 1.2 * x * y;
-        }
-        Ok(())
+    pub fn value_into(&self, x: ArrayView2<f64>, out: ArrayViewMut1<f64>) -> Result<()> {
+        rows::value_into(self, x, out)
     }
 
     /// V of every row of `x` `[n, 2]`, `[n]`.
@@ -80,23 +76,15 @@ impl CoupledDoubleWell {
     /// # Errors
     /// Another number of columns than 2.
     pub fn values(&self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
-        let mut out = Array1::zeros(x.nrows());
-        self.value_into(x, out.view_mut())?;
-        Ok(out)
+        rows::values(self, x)
     }
 
     /// Writes ∇V of every row of `x` `[n, 2]` into `out` `[n, 2]`.
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub fn gradient_into(&self, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
-        check(&x, out.nrows(), out.ncols())?;
-        for (row, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
-            let (x, y) = (row[0], row[1]);
-            out[0] = 10.0 * x * (x * x - 1.0) - 1.2 * y;
-            out[1] = 10.0 * y * (y * y - 1.0) - 1.2 * x;
-        }
-        Ok(())
+    pub fn gradient_into(&self, x: ArrayView2<f64>, out: ArrayViewMut2<f64>) -> Result<()> {
+        rows::gradient_into(self, x, out)
     }
 
     /// ∇V of every row of `x` `[n, 2]`, `[n, 2]`.
@@ -104,9 +92,7 @@ impl CoupledDoubleWell {
     /// # Errors
     /// Another number of columns than 2.
     pub fn gradients(&self, x: ArrayView2<f64>) -> Result<Array2<f64>> {
-        let mut out = Array2::zeros(x.dim());
-        self.gradient_into(x, out.view_mut())?;
-        Ok(out)
+        rows::gradients(self, x)
     }
 
     /// Independent draws `[n, 2]`: x from its marginal, y given x, both by inverting the integral
@@ -128,6 +114,23 @@ impl CoupledDoubleWell {
             }
         });
         out
+    }
+}
+
+impl PointEnergy for CoupledDoubleWell {
+    fn check_columns(&self, columns: usize) -> Result<()> {
+        rows::check_size("columns", 2, columns)
+    }
+
+    fn value(&self, point: &[f64]) -> f64 {
+        let (x, y) = (point[0], point[1]);
+        2.5 * ((x * x - 1.0).powi(2) + (y * y - 1.0).powi(2)) - 1.2 * x * y
+    }
+
+    fn gradient(&self, point: &[f64], out: &mut [f64]) {
+        let (x, y) = (point[0], point[1]);
+        out[0] = 10.0 * x * (x * x - 1.0) - 1.2 * y;
+        out[1] = 10.0 * y * (y * y - 1.0) - 1.2 * x;
     }
 }
 
@@ -177,17 +180,6 @@ fn invert(integral: &[f64], density: impl Fn(usize) -> f64, share: f64) -> f64 {
     let root = (a * a + (b - a) * rest).max(0.0).sqrt();
     let t = if a + root > 0.0 { rest / (a + root) } else { 0.5 };
     point(cell) + SPACING * t.clamp(0.0, 1.0)
-}
-
-fn check(x: &ArrayView2<f64>, rows: usize, columns: usize) -> Result<()> {
-    for (name, expected, found) in
-        [("columns", 2, x.ncols()), ("rows of out", x.nrows(), rows), ("columns of out", 2, columns)]
-    {
-        if expected != found {
-            return Err(Error::Size { name, expected, found });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

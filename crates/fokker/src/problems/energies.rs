@@ -1,7 +1,8 @@
 //! The fifteen energies that fits of populations are compared on.
 
+use super::rows::{self, PointEnergy};
 use crate::{Error, Result};
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::f64::consts::PI;
 
 /// A benchmark energy, as potential V(v) or interaction W(v), v ∈ R^d.
@@ -136,129 +137,32 @@ impl BenchmarkEnergy {
     ///
     /// # Errors
     /// A dimension in which the energy is not defined, or an `out` of another length.
-    pub fn value_into(self, x: ArrayView2<f64>, mut out: ArrayViewMut1<f64>) -> Result<()> {
-        self.check(x.ncols())?;
-        if out.len() != x.nrows() {
-            return Err(Error::Size { name: "out", expected: x.nrows(), found: out.len() });
-        }
-        for (row, out) in x.as_standard_layout().rows().into_iter().zip(&mut out) {
-            *out = self.value(row.to_slice().expect("standard layout"));
-        }
-        Ok(())
+    pub fn value_into(self, x: ArrayView2<f64>, out: ArrayViewMut1<f64>) -> Result<()> {
+        rows::value_into(&self, x, out)
     }
 
     /// The value at every row of `x` `[n, d]`, `[n]`.
     ///
     /// # Errors
     /// As [`BenchmarkEnergy::value_into`].
-    pub fn values(self, x: ArrayView2<f64>) -> Result<ndarray::Array1<f64>> {
-        let mut out = ndarray::Array1::zeros(x.nrows());
-        self.value_into(x, out.view_mut())?;
-        Ok(out)
+    pub fn values(self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
+        rows::values(&self, x)
     }
 
     /// Writes the gradient at every row of `x` `[n, d]` into `out` `[n, d]`, O(n d).
     ///
     /// # Errors
     /// A dimension in which the energy is not defined, or an `out` of another shape.
-    pub fn gradient_into(self, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
-        self.check(x.ncols())?;
-        for (name, expected, found) in
-            [("rows of out", x.nrows(), out.nrows()), ("columns of out", x.ncols(), out.ncols())]
-        {
-            if expected != found {
-                return Err(Error::Size { name, expected, found });
-            }
-        }
-        let x = x.as_standard_layout();
-        let rows = x.as_slice().expect("standard layout").chunks_exact(x.ncols());
-        if let Some(out) = out.as_slice_mut() {
-            rows.zip(out.chunks_exact_mut(x.ncols())).for_each(|(row, out)| self.gradient(row, out));
-            return Ok(());
-        }
-        let mut gradient = vec![0.0; x.ncols()];
-        for (row, mut out) in rows.zip(out.rows_mut()) {
-            self.gradient(row, &mut gradient);
-            out.iter_mut().zip(&gradient).for_each(|(out, &g)| *out = g);
-        }
-        Ok(())
+    pub fn gradient_into(self, x: ArrayView2<f64>, out: ArrayViewMut2<f64>) -> Result<()> {
+        rows::gradient_into(&self, x, out)
     }
 
     /// The gradient at every row of `x` `[n, d]`, `[n, d]`.
     ///
     /// # Errors
     /// As [`BenchmarkEnergy::gradient_into`].
-    pub fn gradients(self, x: ArrayView2<f64>) -> Result<ndarray::Array2<f64>> {
-        let mut out = ndarray::Array2::zeros(x.dim());
-        self.gradient_into(x, out.view_mut())?;
-        Ok(out)
-    }
-
-    fn check(self, dim: usize) -> Result<()> {
-        if dim < self.least_dim() {
-            let requirement = format!("at least {} for the energy {}", self.least_dim(), self.name());
-            return Err(Error::Argument { name: "the dimension", requirement, found: dim as f64 });
-        }
-        Ok(())
-    }
-
-    fn value(self, v: &[f64]) -> f64 {
-        let sum = |f: fn(f64) -> f64| v.iter().map(|&x| f(x)).sum::<f64>();
-        let pairs = |f: fn(f64, f64) -> f64| v.windows(2).map(|w| f(w[0], w[1])).sum::<f64>();
-        match self {
-            StyblinskiTang => 0.5 * sum(|x| x * (x * (x * x - 16.0) + 5.0)),
-            OakleyOhagan => 5.0 * sum(|x| x.sin() + x.cos() + x * x + x),
-            Sphere => -10.0 * sum(|x| x * x),
-            Flowers => sum(|x| x + 2.0 * x.abs().powf(1.2).sin()),
-            WavyPlateau => sum(|x| (PI * x).cos() + x * x * (0.5 * x * x - 3.0) + 1.0),
-            Relu => -50.0 * sum(|x| x.max(0.0)),
-            DoubleExp => {
-                let bump = |centre: f64| (-v.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / 20.0).exp();
-                200.0 * (bump(3.0) + bump(-3.0))
-            }
-            ZigzagRidge => pairs(|x, y| (x - y).powi(2) + x.cos() * (x + y) + x * x * y),
-            Watershed => 0.1 * pairs(|x, y| x + x * x * (y + 4.0)),
-            HolderTable => {
-                let [z1, z2] = halves(v);
-                10.0 * (z1.sin() * z2.cos()).abs() * (1.0 - norm(v) / PI).abs().exp()
-            }
-            Ishigami | Friedman | Bohachevsky | Rotational => self.of_halves(halves(v)).0,
-            Flat => 0.0,
-        }
-    }
-
-    fn gradient(self, v: &[f64], out: &mut [f64]) {
-        let each = |out: &mut [f64], f: fn(f64) -> f64| out.iter_mut().zip(v).for_each(|(o, &x)| *o = f(x));
-        match self {
-            StyblinskiTang => each(out, |x| 2.0 * x * (x * x - 8.0) + 2.5),
-            OakleyOhagan => each(out, |x| 5.0 * (x.cos() - x.sin() + 2.0 * x + 1.0)),
-            Sphere => each(out, |x| -20.0 * x),
-            Flowers => each(out, |x| {
-                let size = x.abs();
-                1.0 + 2.4 * size.powf(0.2) * size.powf(1.2).cos() * if x < 0.0 { -1.0 } else { 1.0 }
-            }),
-            WavyPlateau => each(out, |x| x * (2.0 * x * x - 6.0) - PI * (PI * x).sin()),
-            Relu => each(out, |x| if x > 0.0 { -50.0 } else { 0.0 }),
-            Flat => out.fill(0.0),
-            DoubleExp => {
-                out.fill(0.0);
-                for centre in [3.0, -3.0] {
-                    let bump = (-v.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / 20.0).exp();
-                    out.iter_mut().zip(v).for_each(|(o, x)| *o -= 20.0 * (x - centre) * bump);
-                }
-            }
-            ZigzagRidge => pair_gradients(v, out, |x, y| {
-                let slope = 2.0 * (x - y);
-                [slope + x.cos() - x.sin() * (x + y) + 2.0 * x * y, x.cos() - slope + x * x]
-            }),
-            Watershed => {
-                pair_gradients(v, out, |x, y| [0.1 + 0.2 * x * (y + 4.0), 0.1 * x * x]);
-            }
-            HolderTable => holder_gradient(v, out),
-            Ishigami | Friedman | Bohachevsky | Rotational => {
-                spread(self.of_halves(halves(v)).1, out);
-            }
-        }
+    pub fn gradients(self, x: ArrayView2<f64>) -> Result<Array2<f64>> {
+        rows::gradients(&self, x)
     }
 
     /// Value and gradient as a function of (z₁, z₂).
@@ -294,6 +198,75 @@ impl BenchmarkEnergy {
                 (-500.0 * (y.atan2(x) + PI), slopes)
             }
             _ => (0.0, [0.0; 2]),
+        }
+    }
+}
+
+impl PointEnergy for BenchmarkEnergy {
+    fn check_columns(&self, dim: usize) -> Result<()> {
+        if dim < self.least_dim() {
+            let requirement = format!("at least {} for the energy {}", self.least_dim(), self.name());
+            return Err(Error::Argument { name: "the dimension", requirement, found: dim as f64 });
+        }
+        Ok(())
+    }
+
+    fn value(&self, v: &[f64]) -> f64 {
+        let sum = |f: fn(f64) -> f64| v.iter().map(|&x| f(x)).sum::<f64>();
+        let pairs = |f: fn(f64, f64) -> f64| v.windows(2).map(|w| f(w[0], w[1])).sum::<f64>();
+        match *self {
+            StyblinskiTang => 0.5 * sum(|x| x * (x * (x * x - 16.0) + 5.0)),
+            OakleyOhagan => 5.0 * sum(|x| x.sin() + x.cos() + x * x + x),
+            Sphere => -10.0 * sum(|x| x * x),
+            Flowers => sum(|x| x + 2.0 * x.abs().powf(1.2).sin()),
+            WavyPlateau => sum(|x| (PI * x).cos() + x * x * (0.5 * x * x - 3.0) + 1.0),
+            Relu => -50.0 * sum(|x| x.max(0.0)),
+            DoubleExp => {
+                let bump = |centre: f64| (-v.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / 20.0).exp();
+                200.0 * (bump(3.0) + bump(-3.0))
+            }
+            ZigzagRidge => pairs(|x, y| (x - y).powi(2) + x.cos() * (x + y) + x * x * y),
+            Watershed => 0.1 * pairs(|x, y| x + x * x * (y + 4.0)),
+            HolderTable => {
+                let [z1, z2] = halves(v);
+                10.0 * (z1.sin() * z2.cos()).abs() * (1.0 - norm(v) / PI).abs().exp()
+            }
+            Ishigami | Friedman | Bohachevsky | Rotational => self.of_halves(halves(v)).0,
+            Flat => 0.0,
+        }
+    }
+
+    fn gradient(&self, v: &[f64], out: &mut [f64]) {
+        let each = |out: &mut [f64], f: fn(f64) -> f64| out.iter_mut().zip(v).for_each(|(o, &x)| *o = f(x));
+        match *self {
+            StyblinskiTang => each(out, |x| 2.0 * x * (x * x - 8.0) + 2.5),
+            OakleyOhagan => each(out, |x| 5.0 * (x.cos() - x.sin() + 2.0 * x + 1.0)),
+            Sphere => each(out, |x| -20.0 * x),
+            Flowers => each(out, |x| {
+                let size = x.abs();
+                1.0 + 2.4 * size.powf(0.2) * size.powf(1.2).cos() * if x < 0.0 { -1.0 } else { 1.0 }
+            }),
+            WavyPlateau => each(out, |x| x * (2.0 * x * x - 6.0) - PI * (PI * x).sin()),
+            Relu => each(out, |x| if x > 0.0 { -50.0 } else { 0.0 }),
+            Flat => out.fill(0.0),
+            DoubleExp => {
+                out.fill(0.0);
+                for centre in [3.0, -3.0] {
+                    let bump = (-v.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / 20.0).exp();
+                    out.iter_mut().zip(v).for_each(|(o, x)| *o -= 20.0 * (x - centre) * bump);
+                }
+            }
+            ZigzagRidge => pair_gradients(v, out, |x, y| {
+                let slope = 2.0 * (x - y);
+                [slope + x.cos() - x.sin() * (x + y) + 2.0 * x * y, x.cos() - slope + x * x]
+            }),
+            Watershed => {
+                pair_gradients(v, out, |x, y| [0.1 + 0.2 * x * (y + 4.0), 0.1 * x * x]);
+            }
+            HolderTable => holder_gradient(v, out),
+            Ishigami | Friedman | Bohachevsky | Rotational => {
+                spread(self.of_halves(halves(v)).1, out);
+            }
         }
     }
 }
@@ -343,7 +316,7 @@ fn holder_gradient(v: &[f64], out: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use ndarray::array;
     use rand::{RngExt, SeedableRng};
 
     #[test]

@@ -1,5 +1,6 @@
 //! The Ginzburg–Landau energy of chains and lattices.
 
+use super::rows::{self, PointEnergy};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
@@ -55,12 +56,8 @@ impl GinzburgLandau {
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub fn value_into(&self, x: ArrayView2<f64>, mut out: ArrayViewMut1<f64>) -> Result<()> {
-        self.check("rows of out", &x, (out.len(), self.dim()))?;
-        for (row, out) in x.as_standard_layout().rows().into_iter().zip(&mut out) {
-            *out = self.value(row.to_slice().expect("standard layout"));
-        }
-        Ok(())
+    pub fn value_into(&self, x: ArrayView2<f64>, out: ArrayViewMut1<f64>) -> Result<()> {
+        rows::value_into(self, x, out)
     }
 
     /// V of every row of `x` `[n, d]`, `[n]`.
@@ -68,23 +65,15 @@ impl GinzburgLandau {
     /// # Errors
     /// Another number of columns.
     pub fn values(&self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
-        let mut out = Array1::zeros(x.nrows());
-        self.value_into(x, out.view_mut())?;
-        Ok(out)
+        rows::values(self, x)
     }
 
     /// Writes ∇V of every row of `x` `[n, d]` into `out` `[n, d]`, O(n d).
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub fn gradient_into(&self, x: ArrayView2<f64>, mut out: ArrayViewMut2<f64>) -> Result<()> {
-        self.check("rows of out", &x, out.dim())?;
-        let mut gradient = vec![0.0; self.dim()];
-        for (row, mut out) in x.as_standard_layout().rows().into_iter().zip(out.rows_mut()) {
-            self.gradient(row.to_slice().expect("standard layout"), &mut gradient);
-            out.iter_mut().zip(&gradient).for_each(|(out, &g)| *out = g);
-        }
-        Ok(())
+    pub fn gradient_into(&self, x: ArrayView2<f64>, out: ArrayViewMut2<f64>) -> Result<()> {
+        rows::gradient_into(self, x, out)
     }
 
     /// ∇V of every row of `x` `[n, d]`, `[n, d]`.
@@ -92,25 +81,16 @@ impl GinzburgLandau {
     /// # Errors
     /// Another number of columns.
     pub fn gradients(&self, x: ArrayView2<f64>) -> Result<Array2<f64>> {
-        let mut out = Array2::zeros(x.dim());
-        self.gradient_into(x, out.view_mut())?;
-        Ok(out)
+        rows::gradients(self, x)
+    }
+}
+
+impl PointEnergy for GinzburgLandau {
+    fn check_columns(&self, columns: usize) -> Result<()> {
+        rows::check_size("columns", self.dim(), columns)
     }
 
-    fn check(&self, name: &'static str, x: &ArrayView2<f64>, out: (usize, usize)) -> Result<()> {
-        for (name, expected, found) in [
-            ("columns", self.dim(), x.ncols()),
-            (name, x.nrows(), out.0),
-            ("columns of out", self.dim(), out.1),
-        ] {
-            if expected != found {
-                return Err(Error::Size { name, expected, found });
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn value(&self, x: &[f64]) -> f64 {
+    fn value(&self, x: &[f64]) -> f64 {
         let wells: f64 = x.iter().map(|x| (1.0 - x * x).powi(2)).sum();
         let mut across = 0.0;
         for row in x.chunks_exact(self.columns) {
@@ -123,7 +103,7 @@ impl GinzburgLandau {
         self.well * wells + self.horizontal * across + self.vertical * (inner + border)
     }
 
-    pub(super) fn gradient(&self, x: &[f64], out: &mut [f64]) {
+    fn gradient(&self, x: &[f64], out: &mut [f64]) {
         let bonds = 4.0 * (self.vertical + self.horizontal);
         for (x, out) in x.iter().zip(out.iter_mut()) {
             *out = (bonds - 4.0 * self.well * (1.0 - x * x)) * x;

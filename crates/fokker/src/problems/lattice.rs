@@ -1,6 +1,7 @@
 //! The Ginzburg–Landau lattice: Hamiltonian Monte Carlo with its diagnostics.
 
 use super::GinzburgLandau;
+use super::rows::PointEnergy;
 use crate::{Error, Monitor, Result, in_parallel};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};

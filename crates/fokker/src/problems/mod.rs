@@ -7,6 +7,7 @@ mod ginzburg_landau;
 mod lattice;
 mod pattern;
 mod population;
+mod rows;
 mod spectra;
 
 pub use chain::Chain;

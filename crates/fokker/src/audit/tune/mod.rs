@@ -25,7 +25,7 @@ mod standard;
 mod transfer;
 
 pub use standard::{STOPS, Standard};
-pub use transfer::{Transfer, perturbed, transfer};
+pub use transfer::{Transfer, neighbours, perturbed, transfer, unseen_neighbours};
 
 use super::{Audit, ErrorReport, Start};
 use crate::process::{Grid, Schedule};

@@ -8,6 +8,13 @@ use crate::statistics::Gaussian;
 use crate::{Error, Result};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
+
+/// Relative spread of the eigenvalues of neighbours.
+const SPREAD: f64 = 0.1;
+/// Neighbours to tune on, and others to audit on.
+const TUNED_ON: u64 = 8;
+const UNSEEN: u64 = 16;
 
 /// W₂ of a tuned grid on laws it was not tuned on, beside the standard grid it replaces.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +49,37 @@ pub fn perturbed(law: &Gaussian, spread: f64, seed: u64) -> Result<Gaussian> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let values = law.values().mapv(|value| value * (1.0 + spread * (2.0 * rng.random::<f64>() - 1.0)));
     Gaussian::diagonal(law.own_mean(), values)
+}
+
+/// The law in its own axes and eight [`perturbed`] by a tenth: what a grid is tuned on to be robust.
+///
+/// # Errors
+/// None for a law that exists; the type is that of [`perturbed`].
+///
+/// ```
+/// use fokker::{audit::tune::{neighbours, unseen_neighbours}, statistics::Gaussian};
+/// let law = Gaussian::from_eigenvalues(ndarray::array![4.0]).unwrap();
+/// let laws = neighbours(&law, 0).unwrap();
+/// assert!(laws.len() == 9 && laws[0] == law && (laws[1].values()[0] - 4.0).abs() <= 0.4);
+/// assert!(unseen_neighbours(&law, 0).unwrap().iter().all(|other| !laws.contains(other)));
+/// ```
+pub fn neighbours(law: &Gaussian, seed: u64) -> Result<Vec<Gaussian>> {
+    let mut laws = vec![law.in_own_axes()];
+    laws.extend(numbered(law, 0..TUNED_ON, seed)?);
+    Ok(laws)
+}
+
+/// Sixteen [`perturbed`] laws that are none of the [`neighbours`] with this seed, to audit a grid on.
+///
+/// # Errors
+/// None for a law that exists; the type is that of [`perturbed`].
+pub fn unseen_neighbours(law: &Gaussian, seed: u64) -> Result<Vec<Gaussian>> {
+    numbered(law, TUNED_ON..TUNED_ON + UNSEEN, seed)
+}
+
+/// Perturbed laws by their numbers, which have seeds of their own.
+fn numbered(law: &Gaussian, numbers: Range<u64>, seed: u64) -> Result<Vec<Gaussian>> {
+    numbers.map(|i| perturbed(law, SPREAD, seed.wrapping_mul(1 << 16).wrapping_add(i))).collect()
 }
 
 /// Audits a tuned grid on other laws, each sampled with its own exact score.

@@ -1,13 +1,4 @@
-"""Exact optimal transport between clouds, and what lies around it.
-
-Two clouds x ``[n, d]`` and y ``[m, d]`` with weights a and b, and a cost c::
-
-    min Σ γ_ij c(x_i, y_j) over γ ≥ 0 with marginals a, b
-    = max Σ a_i u_i + Σ b_j v_j over u_i + v_j ≤ c(x_i, y_j)
-
-Every exact coupling carries its proof: by its duals no other is cheaper than ``cost − gap``. No n × m
-matrix is held. All functions of [Peyré and Cuturi 2019].
-"""
+"""Couplings of two clouds, and the clouds between them."""
 
 from __future__ import annotations
 
@@ -17,9 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _fokker
-
-__all__ = ["Coupling", "Entropic", "exact", "interpolate", "sinkhorn", "wasserstein"]
+from .. import _fokker
 
 Cost = Literal["squared-euclidean", "euclidean"]
 
@@ -130,24 +119,22 @@ def exact(
     return Coupling(**_fokker.exact(x, y, cost, source_weights, target_weights))
 
 
-def wasserstein(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    p: Literal[1, 2] = 2,
-    source_weights: ArrayLike | None = None,
-    target_weights: ArrayLike | None = None,
-) -> float:
-    """W₁ or W₂ between two weighted clouds, exact.
+def exact_in_batches(
+    x: ArrayLike, y: ArrayLike, *, cost: Cost = "squared-euclidean", batch: int = 1000, seed: int = 0
+) -> Coupling:
+    """Coupling of two clouds of one size by optimal couplings of random disjoint batches.
 
-    ``W_p^p = min over couplings γ of Σ γ_ij |x_i − y_j|^p``, weights normalised to one.
+    Both clouds ``[n, d]`` are shuffled and cut into batches of ``batch`` rows, which are coupled
+    optimally one by one. The coupling is a permutation, not the optimal one; its ``gap`` says how far
+    its cost is above the optimum at most. O(n batch) and one look at all pairs, O(n² d)
+    [Fatras et al. 2021].
 
     >>> import fokker
-    >>> x = [[0.0, 0.0], [1.0, 0.0]]
-    >>> round(fokker.transport.wasserstein(x, [[3.0, 4.0], [4.0, 4.0]]), 12)
-    5.0
+    >>> plan = fokker.transport.exact_in_batches([[0.0], [1.0], [2.0]], [[3.0], [1.0], [2.0]])
+    >>> plan.target  # one batch holds everything: the optimal coupling
+    array([1, 2, 0])
     """
-    return _fokker.wasserstein(x, y, p, source_weights, target_weights)
+    return Coupling(**_fokker.exact_in_batches(x, y, cost, batch, seed))
 
 
 def sinkhorn(
@@ -177,15 +164,13 @@ def sinkhorn(
     (True, array([[0.5, 0. ],
            [0. , 0.5]]))
     """
-    if epsilon is not None and relative_epsilon is not None:
-        raise ValueError("give epsilon or relative_epsilon, not both")
-    strength = epsilon if epsilon is not None else (0.05 if relative_epsilon is None else relative_epsilon)
+    strength, relative = strength_of(epsilon, relative_epsilon)
     found: dict[str, Any] = _fokker.sinkhorn(
         x,
         y,
         cost,
         strength,
-        epsilon is None,
+        relative,
         (source_relaxation, target_relaxation),
         source_weights,
         target_weights,
@@ -194,6 +179,15 @@ def sinkhorn(
         plan,
     )
     return Entropic(**found)
+
+
+def strength_of(epsilon: float | None, relative_epsilon: float | None) -> tuple[float, bool]:
+    """ε, and whether it is in multiples of the median cost."""
+    if epsilon is not None and relative_epsilon is not None:
+        raise ValueError("give epsilon or relative_epsilon, not both")
+    if epsilon is not None:
+        return epsilon, False
+    return (0.05 if relative_epsilon is None else relative_epsilon), True
 
 
 def interpolate(
@@ -207,11 +201,32 @@ def interpolate(
     """The cloud between two clouds at t in [0, 1], along their optimal coupling: (points, masses).
 
     Every entry of the coupling moves in a straight line, ``z_k = (1 − t) x_i + t y_j``, so that W₂
-    grows in proportion to t. Points ``[entries, d]``, masses ``[entries]``.
+    grows in proportion to t. Points ``[entries, d]``, masses ``[entries]``. For several t, or another
+    coupling, see :func:`displacement`.
 
     >>> import fokker
     >>> fokker.transport.interpolate([[0.0], [1.0]], [[5.0], [4.0]], 0.25)
     (array([[1.],
            [2.]]), array([0.5, 0.5]))
     """
-    return _fokker.interpolate(x, y, t, source_weights, target_weights)
+    coupling = exact(x, y, source_weights=source_weights, target_weights=target_weights)
+    return displacement(x, y, coupling, t)
+
+
+def displacement(
+    x: ArrayLike, y: ArrayLike, coupling: Coupling, t: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The cloud at t in [0, 1] on the way from x to y along any coupling of them: (points, masses).
+
+    ``z_k = (1 − t) x_{source[k]} + t y_{target[k]}`` with ``mass[k]``, for the entries k of the coupling:
+    at t = 0 and t = 1 the clouds themselves, bit for bit. Points ``[entries, d]``, masses ``[entries]``.
+
+    >>> import fokker
+    >>> x, y = [[0.0], [1.0]], [[5.0], [4.0]]
+    >>> plan = fokker.transport.exact(x, y)
+    >>> [fokker.transport.displacement(x, y, plan, t)[0].ravel().tolist() for t in (0.0, 0.25, 1.0)]
+    [[0.0, 1.0], [1.0, 2.0], [4.0, 5.0]]
+    """
+    source, target = (np.ascontiguousarray(rows, np.int64) for rows in (coupling.source, coupling.target))
+    mass = _fokker.as_vector(coupling.mass, "mass")
+    return _fokker.displacement(x, y, (coupling.shape, source, target, mass), t)

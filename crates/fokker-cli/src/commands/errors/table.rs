@@ -1,10 +1,7 @@
-//! `fokker audit errors`: a table of exact errors.
+//! What is computed: the product of the lists of samplers, cell by cell.
 
-use super::law::{self, Laws};
-use super::sampler::{self, GridSource};
-use crate::args::{ErrorsArguments, Format, Global, StartName};
-use crate::progress::Progress;
-use crate::report::{Report, number, wrapped};
+use crate::args::StartName;
+use crate::commands::sampler::GridSource;
 use anyhow::bail;
 use fokker::audit::{Audit, ErrorReport, OnClock, PerEigenvalue, Run, audit_score};
 use fokker::process::{Grid, Schedule};
@@ -70,7 +67,7 @@ pub struct Extras {
 }
 
 /// A sampler to run: one scheme on one grid, which may turn out not to exist.
-struct Sampler<'a> {
+pub(super) struct Sampler<'a> {
     name: &'a str,
     scheme: &'a dyn Scheme,
     grid_name: &'a str,
@@ -96,83 +93,6 @@ pub struct Table<'a> {
     pub extras: Extras,
 }
 
-/// Runs the command.
-pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<String> {
-    let schedule = sampler::schedule(&arguments.schedule)?;
-    let schemes = sampler::schemes(&arguments.scheme)?;
-    let grids = arguments
-        .grid
-        .iter()
-        .map(|text| Ok((text.clone(), sampler::grid(text, &*schedule)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    check_lists(arguments, &grids, schedule.horizon())?;
-    let Laws { data, score, fitted, description } = law::read(&arguments.law, &Progress::new(global.quiet))?;
-    let audit = match &score {
-        None => Audit::new(&data, &*schedule),
-        Some(score) => Audit::with_score(&data, score, &*schedule)?,
-    };
-    let table = Table {
-        audit: &audit,
-        schedule: &*schedule,
-        fitted: fitted.as_ref().map(|fit| (&data, fit)),
-        schemes: &schemes,
-        grids: &grids,
-        steps: if arguments.steps.is_empty() { &[50] } else { &arguments.steps },
-        nfe: &arguments.nfe,
-        stops: if arguments.stop.is_empty() { &[0.0] } else { &arguments.stop },
-        starts: &arguments.start,
-        extras: Extras { along_time: arguments.along_time, per_eigenvalue: arguments.per_eigenvalue },
-    };
-    let starts: Vec<&str> = arguments.start.iter().map(|start| start.law()).collect();
-    let heading = format!(
-        "{}\nschedule: {}; from {}\n",
-        wrapped(&description),
-        arguments.schedule,
-        starts.join(" and ")
-    );
-    if global.dry_run {
-        let samplers = table.samplers().len();
-        let plan =
-            serde_json::json!({ "data": description, "schedule": arguments.schedule, "samplers": samplers });
-        return Ok(match global.json {
-            true => serde_json::to_string_pretty(&plan)? + "\n",
-            false => format!("{heading}would run {samplers} samplers\n"),
-        });
-    }
-    let cells = table.cells()?;
-    if global.json {
-        return Ok(serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n");
-    }
-    let text = render(&cells, grids.len() > 1, arguments.format);
-    Ok(match arguments.format {
-        Format::Table => format!("{heading}\n{text}"),
-        _ => text,
-    })
-}
-
-/// Numbers that make no sense whatever the data, found before any work is done.
-fn check_lists(
-    arguments: &ErrorsArguments,
-    grids: &[(String, GridSource)],
-    horizon: f64,
-) -> anyhow::Result<()> {
-    for (name, list) in [("--steps", &arguments.steps), ("--nfe", &arguments.nfe)] {
-        if let Some(&bad) = list.iter().find(|&&n| n == 0 || n > 10_000_000) {
-            bail!("{name} must be from 1 to 10000000, found {bad}");
-        }
-    }
-    if let Some(bad) = arguments.stop.iter().find(|&&stop| !(stop >= 0.0 && stop < horizon)) {
-        bail!("--stop must be at least 0 and below the schedule's horizon {horizon}, found {bad}");
-    }
-    let given = grids.iter().find(|(_, grid)| matches!(grid, GridSource::Given(_)));
-    if let Some((name, _)) = given
-        && !(arguments.steps.is_empty() && arguments.nfe.is_empty() && arguments.stop.is_empty())
-    {
-        bail!("the grid {name} has its own steps and stop: leave --steps, --nfe and --stop out");
-    }
-    Ok(())
-}
-
 impl Table<'_> {
     /// All cells: the continuous limits, then the samplers.
     ///
@@ -190,7 +110,8 @@ impl Table<'_> {
         }
     }
 
-    fn samplers(&self) -> Vec<Sampler<'_>> {
+    /// All samplers, whether they exist or not.
+    pub(super) fn samplers(&self) -> Vec<Sampler<'_>> {
         let mut out = Vec::new();
         for (name, scheme) in self.schemes {
             let scheme = &**scheme;
@@ -356,64 +277,4 @@ fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
         w2_along_time: None,
         per_eigenvalue: None,
     }
-}
-
-/// The cells as a table of at most 80 columns (unless grids have long names), reasons below it.
-///
-/// For people a start that is the same everywhere has no column: the heading names it.
-pub fn render(cells: &[Cell], with_grid: bool, format: Format) -> String {
-    let with_score = cells.iter().any(|cell| cell.score.is_some_and(|score| score >= 1e-12));
-    let with_start = format != Format::Table || cells.iter().any(|cell| cell.start != cells[0].start);
-    let mut header = vec!["scheme"];
-    header.extend(with_grid.then_some("grid"));
-    let labels = header.len();
-    header.extend(["steps", "evals", "stop"]);
-    header.extend(with_start.then_some("start"));
-    header.extend(["W2", "init", "trunc", "discr"]);
-    header.extend(with_score.then_some("score"));
-    let rows = cells.iter().map(|cell| {
-        // A continuous limit has no grid: as many steps as there can be.
-        let missing = if cell.grid.is_none() { "∞" } else { "–" };
-        let count = |n: Option<usize>| n.map_or_else(|| missing.to_owned(), |n| n.to_string());
-        let error = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
-        let mut row = vec![cell.scheme.clone()];
-        row.extend(with_grid.then(|| cell.grid.clone().unwrap_or_default()));
-        row.extend([count(cell.steps), count(cell.evaluations), cell.stop.to_string()]);
-        row.extend(with_start.then(|| cell.start.to_owned()));
-        row.extend([cell.w2, cell.initialisation, cell.truncation, cell.discretisation].map(error));
-        row.extend(with_score.then(|| error(cell.score)));
-        row
-    });
-    let text = Report { header, rows: rows.collect(), labels }.render(format);
-    match format {
-        Format::Table => text + &notes(cells),
-        _ => text,
-    }
-}
-
-/// Why cells have no numbers: each reason once for each scheme.
-fn notes(cells: &[Cell]) -> String {
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    for cell in cells {
-        if let Some(reason) = &cell.reason
-            && !seen.contains(&(&cell.scheme, reason))
-        {
-            seen.push((&cell.scheme, reason));
-        }
-    }
-    let remainder = |cell: &Cell| {
-        let (rms, error) = cell.remainder?;
-        let steps = cell.steps.unwrap_or(0);
-        let text = format!(
-            "{}, {steps} steps: the part of the score that is not affine moves particles by {} ± {} (rms), so W2 is off by at most that",
-            cell.scheme,
-            number(rms),
-            number(error)
-        );
-        Some(wrapped(&text) + "\n")
-    };
-    let remainders: String = cells.iter().filter_map(remainder).collect();
-    let note = |(scheme, reason): &(&str, &str)| wrapped(&format!("– {scheme}: {reason}")) + "\n";
-    let notes: String = seen.iter().map(note).collect::<String>() + &remainders;
-    if notes.is_empty() { notes } else { format!("\n{notes}") }
 }

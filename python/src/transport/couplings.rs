@@ -1,14 +1,16 @@
-//! Transport between clouds.
+//! Couplings of two clouds, and the clouds between them.
 
+use super::{Clouds, Object, Pair};
 use crate::convert::{matrix, optional};
 use crate::work::run;
-use fokker::transport::{self, Cost, Coupling, ExactOptions, SinkhornOptions, Strength};
+use fokker::transport::{
+    self, BatchOptions, Certificate, Cost, Coupling, ExactOptions, SinkhornOptions, SinkhornStatus, Strength,
+};
 use fokker::{Error, Result};
-use numpy::{IntoPyArray, PyArray1, PyArray2};
+use ndarray::{Array1, Array2};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-type Object<'a, 'py> = &'a Bound<'py, PyAny>;
 
 fn cost_of(name: &str) -> Result<Cost> {
     match name {
@@ -49,14 +51,10 @@ pub fn exact<'py>(
     source_weights: Option<Object<'_, 'py>>,
     target_weights: Option<Object<'_, 'py>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
-    let (a, b) = (optional(source_weights, "source_weights")?, optional(target_weights, "target_weights")?);
-    let (x, y) = (x.as_array(), y.as_array());
-    let (source_weights, target_weights) =
-        (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
-    let coupling = run(py, |monitor| {
-        transport::exact(x, y, cost_of(cost)?, &ExactOptions { source_weights, target_weights, monitor })
-    })?;
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let pair = clouds.pair();
+    let coupling =
+        run(py, |monitor| transport::exact(pair.x, pair.y, cost_of(cost)?, &pair.options(monitor)))?;
     described(py, coupling)
 }
 
@@ -80,30 +78,23 @@ pub fn exact_matrix<'py>(
     described(py, coupling)
 }
 
-/// W₁ or W₂ between two clouds.
+/// Coupling of two clouds of one size by optimal couplings of random batches.
 #[pyfunction]
-#[pyo3(signature = (x, y, p, source_weights, target_weights))]
-pub fn wasserstein<'py>(
+#[pyo3(signature = (x, y, cost, batch, seed))]
+pub fn exact_in_batches<'py>(
     py: Python<'py>,
     x: Object<'_, 'py>,
     y: Object<'_, 'py>,
-    p: usize,
-    source_weights: Option<Object<'_, 'py>>,
-    target_weights: Option<Object<'_, 'py>>,
-) -> PyResult<f64> {
-    let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
-    let (a, b) = (optional(source_weights, "source_weights")?, optional(target_weights, "target_weights")?);
-    let (x, y) = (x.as_array(), y.as_array());
-    let (source_weights, target_weights) =
-        (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
-    run(py, |monitor| {
-        let options = ExactOptions { source_weights, target_weights, monitor };
-        match p {
-            1 => transport::wasserstein1(x, y, &options),
-            2 => transport::wasserstein2(x, y, &options),
-            _ => Err(Error::Argument { name: "p", requirement: "1 or 2".into(), found: p as f64 }),
-        }
-    })
+    cost: &str,
+    batch: usize,
+    seed: u64,
+) -> PyResult<Bound<'py, PyDict>> {
+    let clouds = Clouds::new(x, y, None, None)?;
+    let Pair { x, y, .. } = clouds.pair();
+    let coupling = run(py, |monitor| {
+        transport::exact_in_batches(x, y, cost_of(cost)?, &BatchOptions { batch, seed, monitor })
+    })?;
+    described(py, coupling)
 }
 
 /// Entropic coupling: (dictionary, dense plan when asked).
@@ -124,11 +115,8 @@ pub fn sinkhorn<'py>(
     max_iterations: usize,
     plan: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
-    let (a, b) = (optional(source_weights, "source_weights")?, optional(target_weights, "target_weights")?);
-    let (x, y) = (x.as_array(), y.as_array());
-    let (source_weights, target_weights) =
-        (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let Pair { x, y, source_weights, target_weights } = clouds.pair();
     let strength = |value| if relative { Strength::Relative(value) } else { Strength::Absolute(value) };
     let (found, plan) = run(py, |monitor| {
         let options = SinkhornOptions {
@@ -143,11 +131,11 @@ pub fn sinkhorn<'py>(
         };
         let found = transport::sinkhorn(x, y, cost_of(cost)?, &options)?;
         let shape = (x.nrows(), y.nrows());
-        let plan = plan.then(|| ndarray::Array2::from_shape_fn(shape, |(i, j)| found.entry(i, j)));
+        let plan = plan.then(|| Array2::from_shape_fn(shape, |(i, j)| found.entry(i, j)));
         Ok((found, plan))
     })?;
     let out = PyDict::new(py);
-    out.set_item("converged", found.status == transport::SinkhornStatus::Converged)?;
+    out.set_item("converged", found.status == SinkhornStatus::Converged)?;
     out.set_item("iterations", found.iterations)?;
     out.set_item("epsilon", found.epsilon)?;
     out.set_item("cost", found.cost)?;
@@ -161,28 +149,58 @@ pub fn sinkhorn<'py>(
     Ok(out)
 }
 
+/// Entries of a coupling that was handed back: (shape, sources, targets, masses).
+type Entries<'py> =
+    ((usize, usize), PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, f64>);
+
 type Cloud<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>);
 
-/// Points and masses between two clouds, along their optimal coupling.
+/// Points and masses between two clouds, along a coupling of them.
 #[pyfunction]
-#[pyo3(signature = (x, y, t, source_weights, target_weights))]
-pub fn interpolate<'py>(
+#[pyo3(signature = (x, y, coupling, t))]
+pub fn displacement<'py>(
     py: Python<'py>,
     x: Object<'_, 'py>,
     y: Object<'_, 'py>,
+    coupling: Entries<'py>,
     t: f64,
-    source_weights: Option<Object<'_, 'py>>,
-    target_weights: Option<Object<'_, 'py>>,
 ) -> PyResult<Cloud<'py>> {
-    let (x, y) = (matrix(x, "x")?, matrix(y, "y")?);
-    let (a, b) = (optional(source_weights, "source_weights")?, optional(target_weights, "target_weights")?);
-    let (x, y) = (x.as_array(), y.as_array());
-    let (source_weights, target_weights) =
-        (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
-    let (points, mass) = run(py, |monitor| {
-        let options = ExactOptions { source_weights, target_weights, monitor };
-        let coupling = transport::exact(x, y, Cost::SquaredEuclidean, &options)?;
+    let clouds = Clouds::new(x, y, None, None)?;
+    let Pair { x, y, .. } = clouds.pair();
+    let (shape, source, target, mass) = &coupling;
+    let (source, target, mass) = (source.as_array(), target.as_array(), mass.as_array());
+    let (points, mass) = run(py, |_| {
+        let entries = mass.len();
+        // Only what a displacement reads; costs and duals are of no concern to it.
+        let coupling = Coupling {
+            shape: *shape,
+            source: indices("source", source.iter(), entries, shape.0)?,
+            target: indices("target", target.iter(), entries, shape.1)?,
+            mass: mass.to_vec(),
+            cost: f64::NAN,
+            dual_source: Array1::zeros(0),
+            dual_target: Array1::zeros(0),
+            marginal_error: f64::NAN,
+            certificate: Certificate { gap: f64::NAN, smallest_reduced_cost: f64::NAN },
+        };
         transport::displacement(x, y, &coupling, t)
     })?;
     Ok((points.into_pyarray(py), mass.into_pyarray(py)))
+}
+
+/// Rows of a cloud of n, as many as there are masses.
+fn indices<'a>(
+    name: &'static str,
+    list: impl ExactSizeIterator<Item = &'a i64>,
+    entries: usize,
+    n: usize,
+) -> Result<Vec<usize>> {
+    if list.len() != entries {
+        return Err(Error::Size { name, expected: entries, found: list.len() });
+    }
+    let row = |(k, &i): (usize, &i64)| {
+        let known = usize::try_from(i).ok().filter(|&i| i < n);
+        known.ok_or(Error::Entry { name, requirement: "a row of its cloud", index: vec![k], found: i as f64 })
+    };
+    list.enumerate().map(row).collect()
 }

@@ -1,0 +1,93 @@
+//! Noise schedules: by name, by training steps, by the configuration of a diffusers scheduler.
+
+use super::Object;
+use crate::convert::{raise, vector};
+use fokker::Result;
+use fokker::audit::Export;
+use fokker::process::{
+    DiscreteBetas, Grid, OrnsteinUhlenbeck, Schedule, SchedulerConfig, TrainingTable, parse_schedule,
+};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// A noise schedule: the clock of the process.
+#[pyclass(frozen, module = "fokker._fokker", name = "Schedule")]
+pub struct PySchedule {
+    pub(super) schedule: Box<dyn Schedule>,
+    /// Training levels, when there are discrete ones.
+    levels: Option<usize>,
+}
+
+#[pymethods]
+impl PySchedule {
+    /// By its name on the command line.
+    #[classmethod]
+    #[pyo3(signature = (text))]
+    fn parse(cls: &Bound<PyType>, text: &str) -> PyResult<Self> {
+        let schedule = parse_schedule(text).map_err(|error| raise(cls.py(), error))?;
+        Ok(PySchedule { schedule, levels: None })
+    }
+
+    /// By the β of every training step.
+    #[classmethod]
+    #[pyo3(signature = (betas))]
+    fn from_betas<'py>(cls: &Bound<'py, PyType>, betas: Object<'_, 'py>) -> PyResult<Self> {
+        let betas = vector(betas, "betas")?.as_array().to_vec();
+        let schedule = DiscreteBetas::new(&betas).map_err(|error| raise(cls.py(), error))?;
+        Ok(PySchedule { schedule: Box::new(schedule), levels: Some(betas.len()) })
+    }
+
+    /// By the JSON of a diffusers scheduler, or `preset:NAME`.
+    #[classmethod]
+    #[pyo3(signature = (text))]
+    fn from_config(cls: &Bound<PyType>, text: &str) -> PyResult<Self> {
+        let schedule = config_of(text).and_then(|config| config.schedule());
+        let schedule = schedule.map_err(|error| raise(cls.py(), error))?;
+        let levels = Some(schedule.horizon() as usize);
+        Ok(PySchedule { schedule: Box::new(schedule), levels })
+    }
+
+    /// T.
+    #[getter]
+    fn horizon(&self) -> f64 {
+        self.schedule.horizon()
+    }
+
+    /// B(t).
+    #[pyo3(signature = (t))]
+    fn clock(&self, t: f64) -> f64 {
+        self.schedule.clock(t)
+    }
+
+    /// e^{−B(t)}.
+    #[pyo3(signature = (t))]
+    fn alpha(&self, t: f64) -> f64 {
+        OrnsteinUhlenbeck::alpha(self.schedule.clock(t))
+    }
+
+    /// √(1 − e^{−2B(t)}).
+    #[pyo3(signature = (t))]
+    fn sigma(&self, t: f64) -> f64 {
+        OrnsteinUhlenbeck::variance(self.schedule.clock(t)).sqrt()
+    }
+
+    /// The grid of these times as text for another program.
+    #[pyo3(signature = (times, program))]
+    fn export(&self, py: Python, times: Vec<f64>, program: &str) -> PyResult<String> {
+        let render = || {
+            let export: Export = program.parse()?;
+            let grid = Grid::from_times(times, &*self.schedule)?;
+            let table = TrainingTable::from_schedule(&*self.schedule, self.levels.unwrap_or(1000))?;
+            Ok(export.render(&grid, &table))
+        };
+        render().map_err(|error| raise(py, error))
+    }
+}
+
+/// The configuration in the JSON of a diffusers scheduler, or of `preset:NAME`.
+pub(super) fn config_of(text: &str) -> Result<SchedulerConfig> {
+    match text.strip_prefix("preset:") {
+        Some(name) => SchedulerConfig::preset(name),
+        None => SchedulerConfig::from_json(text),
+    }
+}

@@ -1,0 +1,232 @@
+//! Distances between clouds, and the floor that chance puts under them.
+
+use super::{Clouds, Object, Pair};
+use crate::convert::{matrix, optional, raise, vector};
+use crate::work::run;
+use fokker::transport::{self, Cost, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength};
+use fokker::{Error, Result};
+use ndarray::{Array1, ArrayView2, Axis, Slice, concatenate};
+use numpy::IntoPyArray;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::cell::RefCell;
+
+/// Most random directions, and random splits: what is kept for each must fit into memory.
+const MOST_DIRECTIONS: usize = 10_000_000;
+const MOST_REPEATS: usize = 100_000;
+
+/// The cost whose root W_p is.
+fn cost_of_power(p: usize) -> Result<Cost> {
+    match p {
+        1 => Ok(Cost::Euclidean),
+        2 => Ok(Cost::SquaredEuclidean),
+        _ => Err(Error::Argument { name: "p", requirement: "1 or 2".into(), found: p as f64 }),
+    }
+}
+
+fn check_count(name: &'static str, count: usize, most: usize) -> Result<()> {
+    if (1..=most).contains(&count) {
+        return Ok(());
+    }
+    Err(Error::Argument { name, requirement: format!("from 1 to {most}"), found: count as f64 })
+}
+
+/// W₁ or W₂ between two clouds, and its gap.
+#[pyfunction]
+#[pyo3(signature = (x, y, p, source_weights, target_weights))]
+pub fn exact_distance<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    p: usize,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<(f64, f64)> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let pair = clouds.pair();
+    let found = run(py, |monitor| {
+        transport::exact_distance(pair.x, pair.y, cost_of_power(p)?, &pair.options(monitor))
+    })?;
+    Ok((found.value, found.gap))
+}
+
+/// W₁ or W₂ between two samples on the line.
+#[pyfunction]
+#[pyo3(signature = (x, y, p, source_weights, target_weights))]
+pub fn wasserstein_line<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    p: usize,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let (x, y) = (vector(x, "x")?, vector(y, "y")?);
+    let (a, b) = (optional(source_weights, "source_weights")?, optional(target_weights, "target_weights")?);
+    let (x, y) = (x.as_array(), y.as_array());
+    let (source_weights, target_weights) =
+        (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
+    run(py, |monitor| {
+        let options = transport::ExactOptions { source_weights, target_weights, monitor };
+        transport::wasserstein_line(x, y, cost_of_power(p)?, &options)
+    })
+}
+
+/// W₂ averaged over random directions.
+#[pyfunction]
+#[pyo3(signature = (x, y, directions, seed, source_weights, target_weights))]
+pub fn sliced_wasserstein2<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    directions: usize,
+    seed: u64,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let Pair { x, y, source_weights, target_weights } = clouds.pair();
+    run(py, |monitor| {
+        check_count("directions", directions, MOST_DIRECTIONS)?;
+        let options = SlicedOptions { directions, seed, source_weights, target_weights, monitor };
+        transport::sliced_wasserstein2(x, y, &options)
+    })
+}
+
+/// Energy distance.
+#[pyfunction]
+#[pyo3(signature = (x, y, source_weights, target_weights))]
+pub fn energy_distance<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let pair = clouds.pair();
+    run(py, |monitor| transport::energy_distance(pair.x, pair.y, &pair.options(monitor)))
+}
+
+/// Kernel discrepancy with a Gaussian kernel.
+#[pyfunction]
+#[pyo3(signature = (x, y, bandwidth, source_weights, target_weights))]
+pub fn kernel_discrepancy<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    bandwidth: f64,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let pair = clouds.pair();
+    run(py, |monitor| transport::kernel_discrepancy(pair.x, pair.y, bandwidth, &pair.options(monitor)))
+}
+
+/// Median of the distances between two clouds.
+#[pyfunction]
+#[pyo3(signature = (x, y))]
+pub fn median_distance<'py>(py: Python<'py>, x: Object<'_, 'py>, y: Object<'_, 'py>) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, None, None)?;
+    let Pair { x, y, .. } = clouds.pair();
+    run(py, |_| transport::median_distance(x, y))
+}
+
+/// Debiased entropic divergence, as a dictionary.
+#[pyfunction]
+#[pyo3(signature = (x, y, epsilon, relative, source_weights, target_weights, tolerance, max_iterations))]
+#[allow(clippy::too_many_arguments)]
+pub fn sinkhorn_divergence<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    epsilon: f64,
+    relative: bool,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+    tolerance: f64,
+    max_iterations: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let Pair { x, y, source_weights, target_weights } = clouds.pair();
+    let epsilon = if relative { Strength::Relative(epsilon) } else { Strength::Absolute(epsilon) };
+    let found = run(py, |monitor| {
+        let options = SinkhornOptions {
+            epsilon,
+            source_weights,
+            target_weights,
+            tolerance,
+            max_iterations,
+            monitor,
+            ..Default::default()
+        };
+        transport::sinkhorn_divergence(x, y, Cost::SquaredEuclidean, &options)
+    })?;
+    let out = PyDict::new(py);
+    out.set_item("value", found.value)?;
+    out.set_item("epsilon", found.epsilon)?;
+    out.set_item("converged", found.status == SinkhornStatus::Converged)?;
+    out.set_item("marginal_error", found.marginal_error)?;
+    Ok(out)
+}
+
+/// A distance of Python between random halves of a sample: (mean, sd, repeats).
+///
+/// On the thread that called: the distance is a function of Python, and those of this package let go
+/// of the lock and hear of Ctrl-C by themselves.
+#[pyfunction]
+#[pyo3(signature = (sample, distance, repeats, seed, weights))]
+pub fn floor<'py>(
+    py: Python<'py>,
+    sample: Object<'_, 'py>,
+    distance: Object<'_, 'py>,
+    repeats: usize,
+    seed: u64,
+    weights: Option<Object<'_, 'py>>,
+) -> PyResult<(f64, f64, usize)> {
+    let (rows, weights) = (matrix(sample, "sample")?, optional(weights, "weights")?);
+    let rows = rows.as_array();
+    let failed = RefCell::new(None);
+    let measure = |first: ArrayView2<f64>, second: ArrayView2<f64>| {
+        called(distance, rows.ncols(), first, second).map_err(|error| {
+            failed.replace(Some(error));
+            Error::Interrupted
+        })
+    };
+    let found = check_count("repeats", repeats, MOST_REPEATS).and_then(|()| {
+        let Some(weights) = &weights else { return transport::floor(rows, repeats, seed, measure) };
+        let weights = weights.as_array();
+        if weights.len() != rows.nrows() {
+            let (expected, found) = (rows.nrows(), weights.len());
+            return Err(Error::Size { name: "weights", expected, found });
+        }
+        // Weights travel with their points, as one more column.
+        let column = weights.insert_axis(Axis(1));
+        let sample = concatenate(Axis(1), &[rows, column]).expect("both have a row for each point");
+        transport::floor(sample.view(), repeats, seed, measure)
+    });
+    match (failed.take(), found) {
+        (Some(error), _) => Err(error),
+        (None, Ok(floor)) => Ok((floor.mean, floor.sd, floor.repeats)),
+        (None, Err(error)) => Err(raise(py, error)),
+    }
+}
+
+/// `distance(first, second)` of Python on the first `dim` columns; a further column is the weights,
+/// which go along as keywords, each half's normalised to one.
+fn called(distance: Object, dim: usize, first: ArrayView2<f64>, second: ArrayView2<f64>) -> PyResult<f64> {
+    let py = distance.py();
+    let keywords = PyDict::new(py);
+    for (name, half) in [("source_weights", first), ("target_weights", second)] {
+        if half.ncols() > dim {
+            let weights: Array1<f64> = half.column(dim).to_owned();
+            let total = weights.sum();
+            let share = if total > 0.0 { weights / total } else { weights };
+            keywords.set_item(name, share.into_pyarray(py))?;
+        }
+    }
+    let points =
+        |half: ArrayView2<f64>| half.slice_axis(Axis(1), Slice::from(..dim)).to_owned().into_pyarray(py);
+    distance.call((points(first), points(second)), Some(&keywords))?.extract()
+}
