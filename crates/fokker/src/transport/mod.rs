@@ -74,6 +74,8 @@ mod sinkhorn;
 mod sliced;
 mod solve;
 mod start;
+mod tour;
+mod tree;
 
 pub use batches::{BatchOptions, exact_in_batches};
 pub use bures::bures;
