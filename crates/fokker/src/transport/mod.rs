@@ -70,6 +70,7 @@ mod masses;
 mod merge;
 mod pricing;
 mod simplex;
+mod single;
 mod sinkhorn;
 mod sliced;
 mod solve;

@@ -2,8 +2,9 @@
 
 use super::coarse::order;
 use super::ground::Ground;
-use super::pricing::{Priced, Query, cheapest_arcs};
+use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::simplex::Simplex;
+use super::single::Single;
 use super::start::{Arcs, LEAF, Start, listed, start};
 use crate::{Error, Monitor, Result};
 use std::cell::OnceCell;
@@ -66,16 +67,24 @@ impl Rows<'_, '_> {
             columns.iter().zip(&self.columns).map(|(new, old)| new - old).fold(f64::NEG_INFINITY, f64::max);
         self.proven.iter_mut().for_each(|proven| *proven -= rise);
         self.columns = columns.to_vec();
-        let rows: Vec<usize> = (0..own.len()).filter(|&i| own[i] > self.proven[i]).collect();
-        let noise = self.ground.product_noise();
-        let direct = noise > 0.5 * target;
-        let query = Query { sources: &rows, dual_source: own, dual_target: columns, keep, direct };
-        let found = cheapest_arcs(self.ground, &query, monitor)?;
-        for (&i, row) in rows.iter().zip(&found) {
-            self.proven[i] = own[i] + slack(row, keep, if direct { 0.0 } else { noise });
-            own[i] += row[0].reduced.min(0.0);
+        let mut open: Vec<usize> = (0..own.len()).filter(|&i| own[i] > self.proven[i]).collect();
+        let exact = if self.ground.product_noise() > 0.5 * target { Screen::Direct } else { Screen::Double };
+        let screens =
+            if Single::applies(self.ground).is_some() { &[Screen::Single, exact][..] } else { &[exact] };
+        let mut pricing = Pricing { rows: Vec::new(), found: Vec::new() };
+        for &screen in screens {
+            let query = Query { sources: &open, dual_source: own, dual_target: columns, keep, screen };
+            let Cheapest { rows: found, noise } = cheapest_arcs(self.ground, &query, monitor)?;
+            for (&i, row) in open.iter().zip(&found) {
+                self.proven[i] = own[i] + slack(row, keep, noise);
+                own[i] += row[0].reduced.min(0.0);
+            }
+            pricing.rows.extend_from_slice(&open);
+            pricing.found.extend(found);
+            // Few are left: the margins of a row are mostly wider than the noise.
+            open.retain(|&i| own[i] > self.proven[i]);
         }
-        Ok(Pricing { rows, found })
+        Ok(pricing)
     }
 }
 
