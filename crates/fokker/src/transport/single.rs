@@ -78,3 +78,37 @@ fn factor(
     }
     (factor, largest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn no_entry_is_further_off_than_the_bound() {
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        // The last scale has squares below the range of single precision.
+        for (d, scale, dual) in [(5, 1.0, 0.1), (50, 1.0, 30.0), (12, 1e-3, 1.0), (8, 1e-25, 1e-50)] {
+            let mut cloud =
+                |n| Array2::from_shape_simple_fn((n, d), || scale * random.random_range(-1.0..1.0));
+            let points = Points::new(Cost::SquaredEuclidean, cloud(40), cloud(30));
+            let mut duals =
+                |n: usize| (0..n).map(|_| dual * random.random_range(-1.0..1.0)).collect::<Vec<f64>>();
+            let (u, v) = (duals(40), duals(30));
+            let chosen = [3, 7, 8, 39];
+            let single = Single::new(&points, &chosen, (&u, &v));
+            let mut out = [0.0f32; 2 * 20];
+            single.write(2..4, (10, 20), &mut out);
+            let mut worst = 0.0f64;
+            for (k, &value) in out.iter().enumerate() {
+                let (i, j) = (chosen[2 + k / 20], 10 + k % 20);
+                let (a, b) = (row(&points.x, i), row(&points.y, j));
+                let square: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+                worst = worst.max((f64::from(value) - (square - u[i] - v[j])).abs());
+            }
+            assert!(worst <= single.noise, "{worst:e} {:e}", single.noise);
+            assert!(scale < 1e-20 || worst > 1e-3 * single.noise, "the bound means something");
+        }
+    }
+}

@@ -23,6 +23,20 @@ pub(crate) struct Solution {
     pub(crate) smallest_reduced_cost: f64,
 }
 
+impl Solution {
+    /// Arcs off the list are non-negative as proven; of the listed ones, those with flow are the
+    /// tightest.
+    fn new(
+        ground: &Ground,
+        flow: Vec<(usize, usize, u64)>,
+        (dual_source, dual_target): (Vec<f64>, Vec<f64>),
+    ) -> Self {
+        let reduced = |&(i, j, _): &(usize, usize, u64)| ground.pair(i, j) - dual_source[i] - dual_target[j];
+        let smallest_reduced_cost = flow.iter().map(reduced).fold(0.0, f64::min);
+        Solution { flow, dual_source, dual_target, smallest_reduced_cost }
+    }
+}
+
 /// Arcs listed per row: the more the better in high dimension, where many are nearly as cheap.
 pub(crate) fn keep(ground: &Ground) -> usize {
     match ground {
@@ -119,7 +133,11 @@ pub(crate) fn solve_ordered(
     demand: &[u64],
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
-    let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
+    let start = start(ground, supply, demand, monitor)?;
+    if let Some(flow) = start.flow(supply, demand) {
+        return Ok(Solution::new(ground, flow, (start.dual_source, start.dual_target)));
+    }
+    let Start { dual_source, dual_target, arcs, proven, .. } = start;
     let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
     let keep = keep(ground);
@@ -149,10 +167,7 @@ pub(crate) fn solve_ordered(
         let reduced = |i: usize, j: usize| ground.pair(i, j) - u[i] - v[j];
         let gap: f64 = flow.iter().map(|&(i, j, units)| units as f64 * reduced(i, j)).sum();
         if gap <= target * units {
-            // Arcs off the list are non-negative as proven; of the listed ones, those with flow
-            // are the tightest.
-            let smallest_reduced_cost = flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
-            return Ok(Solution { flow, dual_source: u, dual_target: v, smallest_reduced_cost });
+            return Ok(Solution::new(ground, flow, (u, v)));
         }
         simplex.add(ground, new);
     }
