@@ -15,8 +15,8 @@
 //!
 //! 1. centres the clouds (each, for the squared cost) and scales them by a power of two;
 //! 2. merges neighbours into cells, four to one, couples the cells in the same way, and extends
-//!    their duals to all points: good starting duals are the whole game; where nearest targets are
-//!    clearly the nearest, zero duals are as good, and they may be the optimum as they stand;
+//!    their duals to all points: good starting duals are the whole game (after a short step in high
+//!    dimension nearest targets may be the optimum as they stand, which is tried before);
 //! 3. lists the few cheapest arcs of every source by those duals, and finds the cheapest flow of
 //!    the masses, which are integers, on the listed arcs by the network simplex;
 //! 4. prices all n·m arcs in tiles, by sources and by targets in turn, lists more where an arc is
@@ -69,6 +69,7 @@ mod kernel;
 mod line;
 mod masses;
 mod merge;
+mod nearest;
 mod pricing;
 mod simplex;
 mod single;

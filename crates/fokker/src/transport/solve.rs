@@ -2,6 +2,7 @@
 
 use super::coarse::order;
 use super::ground::Ground;
+use super::nearest::by_nearest;
 use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::simplex::Simplex;
 use super::single::Single;
@@ -26,7 +27,7 @@ pub(crate) struct Solution {
 impl Solution {
     /// Arcs off the list are non-negative as proven; of the listed ones, those with flow are the
     /// tightest.
-    fn new(
+    pub(crate) fn new(
         ground: &Ground,
         flow: Vec<(usize, usize, u64)>,
         (dual_source, dual_target): (Vec<f64>, Vec<f64>),
@@ -133,11 +134,10 @@ pub(crate) fn solve_ordered(
     demand: &[u64],
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
-    let start = start(ground, supply, demand, monitor)?;
-    if let Some(flow) = start.flow(supply, demand) {
-        return Ok(Solution::new(ground, flow, (start.dual_source, start.dual_target)));
+    if let Some(solution) = by_nearest(ground, (supply, demand), monitor)? {
+        return Ok(solution);
     }
-    let Start { dual_source, dual_target, arcs, proven, .. } = start;
+    let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
     let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
     let keep = keep(ground);
