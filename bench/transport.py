@@ -118,21 +118,31 @@ def compare(binary, kind, n, m, d, seed, cost, weighted):
 
 
 HEADER = """\
-| clouds | n | m | d | cost | POT s | its matrix s | fokker s | ratio (min to max) | 2 threads, wall s | MiB | differ by |
-|---|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|"""
+| clouds | n | m | d | cost | seeds | POT s | its matrix s | fokker s | ratio (min to max) | 2 threads, wall s | MiB | differ by |
+|---|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|"""
 
 
-def line(binary, case, seeds):
-    """Prints the row of one case; returns whether the costs agree for all seeds."""
+def line(binary, case, seeds, written):
+    """Prints the row of one case and appends it to a file; returns whether the costs agree for all seeds."""
     kind, n, m, d, cost, weighted = case
     runs = [compare(binary, kind, n, m, d, seed, cost, weighted) for seed in range(seeds)]
     median = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     ratios = [run["ratio"] for run in runs]
     worst = max(run["difference"] for run in runs)
-    print(f"| {kind}{', weighted' if weighted else ''} | {n} | {m} | {d} | {cost} | {median['pot']:.3f} | "
-          f"{median['matrix']:.3f} | {median['one']:.3f} | "
-          f"{median['ratio']:.1f} ({min(ratios):.1f} to {max(ratios):.1f}) | {median['two']:.3f} | {median['peak']:.0f} | {worst:.0e} |", flush=True)
+    text = (f"| {kind}{', weighted' if weighted else ''} | {n} | {m} | {d} | {cost} | {seeds} | {median['pot']:.3f} | "
+            f"{median['matrix']:.3f} | {median['one']:.3f} | "
+            f"{median['ratio']:.1f} ({min(ratios):.1f} to {max(ratios):.1f}) | {median['two']:.3f} | "
+            f"{median['peak']:.0f} | {worst:.0e} |")
+    print(text, flush=True)
+    with written.open("a") as file:
+        file.write(text + "\n")
     return worst <= 1e-9 and all(run["same"] for run in runs)
+
+
+def required():
+    """The rows for which a ratio is required, cheapest first."""
+    return [(kind, n, n, d, "squared", weighted) for n in (1000, 5000, 10000) for weighted in (False, True)
+            for d in (2, 10, 50) for kind in ("small", "gaussian")]
 
 
 def rows(full):
@@ -177,17 +187,25 @@ def memory(binary, d):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="sizes up to 10,000: an hour, most of it in POT")
-    parser.add_argument("--seeds", type=int, default=5, help="clouds per row (at most 3 of 10,000 points)")
+    parser.add_argument("--required", action="store_true",
+                        help="only the rows for which a ratio is required, with all seeds: two hours")
+    parser.add_argument("--seeds", type=int, default=5,
+                        help="clouds per row (at most 3 of 10,000 points unless --required)")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "target" / "bench-transport.md",
+                        help="file that gets each row as soon as it is measured")
     parser.add_argument("--only", default="", help="rows that match this pattern, as in 'small 5000'")
     options = parser.parse_args()
     enter_environment()
     build = ["cargo", "build", "--release", "-q", "--workspace", "--example", "transport_bench"]
     subprocess.run(build, check=True, cwd=ROOT)
     binary = ROOT / "target" / "release" / "examples" / "transport_bench"
-    chosen = [case for case in rows(options.full) if re.search(options.only, " ".join(map(str, case)))]
+    cases = required() if options.required else rows(options.full)
+    chosen = [case for case in cases if re.search(options.only, " ".join(map(str, case)))]
     print(HEADER)
-    good = all([line(binary, case, min(options.seeds, 3) if case[1] == 10000 else options.seeds) for case in chosen])
-    checked = [] if options.only else agreement()
+    options.output.write_text(HEADER + "\n")
+    most = {10000: options.seeds if options.required else min(options.seeds, 3)}
+    good = all([line(binary, case, most.get(case[1], options.seeds), options.output) for case in chosen])
+    checked = [] if options.only or options.required else agreement()
     differences = [compare(binary, *case[:4], 0, *case[4:]) for case in checked]
     good &= all(run["difference"] <= 1e-9 and run["same"] for run in differences)
     if checked:

@@ -283,6 +283,27 @@ fn small_displacements_are_resolved() {
 }
 
 #[test]
+fn clusters_finer_than_single_precision() {
+    // Squared distances in a cluster are 1e-9 of those between clusters: single precision tells
+    // none from another, and each row must be screened again.
+    for d in [6, 20] {
+        let spread = |seed| {
+            let mut points = 3e-5 * cloud(300, d, seed);
+            points.rows_mut().into_iter().enumerate().for_each(|(i, mut row)| row[0] += [1.0, -1.0][i % 2]);
+            points
+        };
+        let (x, y) = (spread(70), spread(71));
+        let costs = Array2::from_shape_fn((300, 300), |(i, j)| {
+            pair(&x.view(), &y.view(), Cost::SquaredEuclidean, i, j)
+        });
+        let (rows, columns) = lsap::solve(300, 300, &costs.iter().copied().collect(), false).unwrap();
+        let oracle: f64 = rows.iter().zip(&columns).map(|(&i, &j)| costs[[i, j]]).sum::<f64>() / 300.0;
+        let coupling = check(&x, &y, Cost::SquaredEuclidean);
+        assert!((coupling.cost - oracle).abs() < 1e-5 * oracle, "{} {oracle}", coupling.cost);
+    }
+}
+
+#[test]
 fn matrices_of_costs() {
     let mut random = ChaCha8Rng::seed_from_u64(21);
     for (n, m) in [(1, 1), (30, 50), (300, 300), (400, 90)] {

@@ -5,7 +5,7 @@ use super::frame::{Frame, exponent, largest, scaled};
 use super::ground::{Cost, Ground};
 use super::masses::{Weights, check_balance, integer_masses};
 use super::merge::{merge, split};
-use super::pricing::{Query, cheapest_arcs};
+use super::pricing::{Query, Screen, cheapest_arcs};
 use super::solve::solve;
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, ArrayView1, ArrayView2, CowArray};
@@ -255,8 +255,9 @@ fn extend(
 /// The c-transform min_j (c_ij − v_j) of some rows.
 fn transform(ground: &Ground, rows: &[usize], duals: &[f64], monitor: &dyn Monitor) -> Result<Vec<f64>> {
     let zeros = vec![0.0; ground.sources()];
-    let query = Query { sources: rows, dual_source: &zeros, dual_target: duals, keep: 1, direct: true };
-    Ok(cheapest_arcs(ground, &query, monitor)?.iter().map(|row| row[0].reduced).collect())
+    let screen = Screen::Direct;
+    let query = Query { sources: rows, dual_source: &zeros, dual_target: duals, keep: 1, screen };
+    Ok(cheapest_arcs(ground, &query, monitor)?.rows.iter().map(|row| row[0].reduced).collect())
 }
 
 /// Compensated sum: many equal terms add up to their number times the term, to the last digits.

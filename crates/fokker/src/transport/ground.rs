@@ -13,7 +13,7 @@ pub enum Cost {
 }
 
 /// Up to this dimension direct differences are as fast as matrix products.
-const DIRECT_DIMENSION: usize = 4;
+pub(crate) const DIRECT_DIMENSION: usize = 4;
 
 /// Costs between n sources and m targets, never stored as a matrix unless given as one.
 pub(crate) enum Ground<'a> {
@@ -304,6 +304,6 @@ pub(crate) fn row(points: &Array2<f64>, i: usize) -> &[f64] {
     &points.as_slice().expect("points are row-major")[i * d..(i + 1) * d]
 }
 
-fn square(point: &[f64]) -> f64 {
+pub(crate) fn square(point: &[f64]) -> f64 {
     point.iter().map(|value| value * value).sum()
 }

@@ -15,11 +15,13 @@
 //!
 //! 1. centres the clouds (each, for the squared cost) and scales them by a power of two;
 //! 2. merges neighbours into cells, four to one, couples the cells in the same way, and extends
-//!    their duals to all points: good starting duals are the whole game;
+//!    their duals to all points: good starting duals are the whole game (after a short step in high
+//!    dimension nearest targets may be the optimum as they stand, which is tried before);
 //! 3. lists the few cheapest arcs of every source by those duals, and finds the cheapest flow of
 //!    the masses, which are integers, on the listed arcs by the network simplex;
 //! 4. prices all n·m arcs in tiles, by sources and by targets in turn, lists more where an arc is
-//!    violated, and repeats until the gap is below 1e-11 of the cost plus rounding.
+//!    violated, and repeats until the gap is below 1e-11 of the cost plus rounding. Arcs are
+//!    screened in single precision, and again in double where its rounding leaves a doubt.
 //!
 //! | task | function |
 //! |---|---|
@@ -32,9 +34,8 @@
 //!
 //! # Limits
 //!
-//! Time is about n·m·d per pricing and the pivots beside it: some seconds for 10,000 points.
-//! General weights take a few times longer than equal ones, since the tree of their flow is one
-//! piece. Unequal masses need a relaxed marginal ([`sinkhorn`]).
+//! Time is about n·m·d per pricing and the pivots beside it, of O(√n) each and a few per point:
+//! some seconds for 10,000 points. Unequal masses need a relaxed marginal ([`sinkhorn`]).
 //!
 //! # Example
 //!
@@ -70,14 +71,18 @@ mod kernel;
 mod line;
 mod masses;
 mod merge;
+mod nearest;
 mod newton;
 mod pricing;
 mod simplex;
+mod single;
 mod sinkhorn;
 mod sliced;
 mod softmin;
 mod solve;
 mod start;
+mod tour;
+mod tree;
 
 pub use batches::{BatchOptions, exact_in_batches};
 pub use bures::bures;

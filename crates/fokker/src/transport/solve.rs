@@ -2,8 +2,10 @@
 
 use super::coarse::order;
 use super::ground::Ground;
-use super::pricing::{Priced, Query, cheapest_arcs};
+use super::nearest::by_nearest;
+use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::simplex::Simplex;
+use super::single::Single;
 use super::start::{Arcs, LEAF, Start, listed, start};
 use crate::{Error, Monitor, Result};
 use std::cell::OnceCell;
@@ -20,6 +22,20 @@ pub(crate) struct Solution {
     pub(crate) dual_target: Vec<f64>,
     /// No reduced cost is smaller, up to rounding.
     pub(crate) smallest_reduced_cost: f64,
+}
+
+impl Solution {
+    /// Arcs off the list are non-negative as proven; of the listed ones, those with flow are the
+    /// tightest.
+    pub(crate) fn new(
+        ground: &Ground,
+        flow: Vec<(usize, usize, u64)>,
+        (dual_source, dual_target): (Vec<f64>, Vec<f64>),
+    ) -> Self {
+        let reduced = |&(i, j, _): &(usize, usize, u64)| ground.pair(i, j) - dual_source[i] - dual_target[j];
+        let smallest_reduced_cost = flow.iter().map(reduced).fold(0.0, f64::min);
+        Solution { flow, dual_source, dual_target, smallest_reduced_cost }
+    }
 }
 
 /// Arcs listed per row: the more the better in high dimension, where many are nearly as cheap.
@@ -66,16 +82,24 @@ impl Rows<'_, '_> {
             columns.iter().zip(&self.columns).map(|(new, old)| new - old).fold(f64::NEG_INFINITY, f64::max);
         self.proven.iter_mut().for_each(|proven| *proven -= rise);
         self.columns = columns.to_vec();
-        let rows: Vec<usize> = (0..own.len()).filter(|&i| own[i] > self.proven[i]).collect();
-        let noise = self.ground.product_noise();
-        let direct = noise > 0.5 * target;
-        let query = Query { sources: &rows, dual_source: own, dual_target: columns, keep, direct };
-        let found = cheapest_arcs(self.ground, &query, monitor)?;
-        for (&i, row) in rows.iter().zip(&found) {
-            self.proven[i] = own[i] + slack(row, keep, if direct { 0.0 } else { noise });
-            own[i] += row[0].reduced.min(0.0);
+        let mut open: Vec<usize> = (0..own.len()).filter(|&i| own[i] > self.proven[i]).collect();
+        let exact = if self.ground.product_noise() > 0.5 * target { Screen::Direct } else { Screen::Double };
+        let screens =
+            if Single::applies(self.ground).is_some() { &[Screen::Single, exact][..] } else { &[exact] };
+        let mut pricing = Pricing { rows: Vec::new(), found: Vec::new() };
+        for &screen in screens {
+            let query = Query { sources: &open, dual_source: own, dual_target: columns, keep, screen };
+            let Cheapest { rows: found, noise } = cheapest_arcs(self.ground, &query, monitor)?;
+            for (&i, row) in open.iter().zip(&found) {
+                self.proven[i] = own[i] + slack(row, keep, noise);
+                own[i] += row[0].reduced.min(0.0);
+            }
+            pricing.rows.extend_from_slice(&open);
+            pricing.found.extend(found);
+            // Few are left: the margins of a row are mostly wider than the noise.
+            open.retain(|&i| own[i] > self.proven[i]);
         }
-        Ok(Pricing { rows, found })
+        Ok(pricing)
     }
 }
 
@@ -110,6 +134,9 @@ pub(crate) fn solve_ordered(
     demand: &[u64],
     monitor: &dyn Monitor,
 ) -> Result<Solution> {
+    if let Some(solution) = by_nearest(ground, (supply, demand), monitor)? {
+        return Ok(solution);
+    }
     let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
     let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
@@ -140,10 +167,7 @@ pub(crate) fn solve_ordered(
         let reduced = |i: usize, j: usize| ground.pair(i, j) - u[i] - v[j];
         let gap: f64 = flow.iter().map(|&(i, j, units)| units as f64 * reduced(i, j)).sum();
         if gap <= target * units {
-            // Arcs off the list are non-negative as proven; of the listed ones, those with flow
-            // are the tightest.
-            let smallest_reduced_cost = flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
-            return Ok(Solution { flow, dual_source: u, dual_target: v, smallest_reduced_cost });
+            return Ok(Solution::new(ground, flow, (u, v)));
         }
         simplex.add(ground, new);
     }

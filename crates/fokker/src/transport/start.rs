@@ -2,7 +2,7 @@
 
 use super::coarse::coarsen;
 use super::ground::{Ground, Points};
-use super::pricing::{Priced, Query, cheapest_arcs};
+use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::solve::{keep, slack, solve_ordered};
 use crate::{Monitor, Result};
 use rand::SeedableRng;
@@ -33,7 +33,7 @@ pub(crate) fn start(ground: &Ground, supply: &[u64], demand: &[u64], monitor: &d
     let (n, m) = (ground.sources(), ground.targets());
     if n <= SMALL && m <= SMALL {
         let arcs = (0..n as u32).flat_map(|i| (0..m as u32).map(move |j| (i, j))).collect();
-        let rows = nearest(ground, &vec![0.0; m], 1, monitor)?;
+        let rows = nearest(ground, &vec![0.0; m], 1, monitor)?.rows;
         let dual_source = rows.iter().map(|row| row[0].reduced).collect();
         return Ok(Start { dual_source, dual_target: vec![0.0; m], arcs, proven: vec![f64::INFINITY; n] });
     }
@@ -41,9 +41,9 @@ pub(crate) fn start(ground: &Ground, supply: &[u64], demand: &[u64], monitor: &d
         Ground::Points(points) => from_cells(points, supply, demand, monitor)?,
         Ground::Matrix(_) => (from_subsample(ground, monitor)?, staircase(supply, demand)),
     };
-    let rows = nearest(ground, &dual_target, keep(ground), monitor)?;
+    let Cheapest { rows, noise } = nearest(ground, &dual_target, keep(ground), monitor)?;
     let dual_source: Vec<f64> = rows.iter().map(|row| row[0].reduced).collect();
-    let proven = rows.iter().map(|row| slack(row, keep(ground), ground.product_noise())).collect();
+    let proven = rows.iter().map(|row| slack(row, keep(ground), noise)).collect();
     arcs.extend(listed(&(0..n).collect::<Vec<_>>(), &rows));
     Ok(Start { dual_source, dual_target, arcs, proven })
 }
@@ -57,15 +57,10 @@ pub(crate) fn listed<'r>(
 }
 
 /// The `keep` cheapest arcs of every source by `c_ij − v_j`; the first is the c-transform of v.
-fn nearest(
-    ground: &Ground,
-    dual_target: &[f64],
-    keep: usize,
-    monitor: &dyn Monitor,
-) -> Result<Vec<Vec<Priced>>> {
+fn nearest(ground: &Ground, dual_target: &[f64], keep: usize, monitor: &dyn Monitor) -> Result<Cheapest> {
     let sources: Vec<usize> = (0..ground.sources()).collect();
     let zeros = vec![0.0; sources.len()];
-    let query = Query { sources: &sources, dual_source: &zeros, dual_target, keep, direct: false };
+    let query = Query { sources: &sources, dual_source: &zeros, dual_target, keep, screen: Screen::Single };
     cheapest_arcs(ground, &query, monitor)
 }
 
@@ -82,7 +77,7 @@ fn from_cells(
     let cells = Ground::Points(Points::new(points.cost, sources.points.clone(), targets.points));
     let solution = solve_ordered(&cells, &sources.mass, &targets.mass, monitor)?;
     let extension = Ground::Points(Points::new(points.cost, points.y.clone(), sources.points));
-    let extended = nearest(&extension, &solution.dual_source, 1, monitor)?;
+    let extended = nearest(&extension, &solution.dual_source, 1, monitor)?.rows;
     let mut arcs = Vec::new();
     for (a, b, _) in solution.flow {
         for &i in &sources.members[a] {
@@ -103,7 +98,7 @@ fn from_subsample(ground: &Ground, monitor: &dyn Monitor) -> Result<Vec<f64>> {
     let solution = solve_ordered(&chosen, &units, &units, monitor)?;
     let all: Vec<usize> = (0..m).collect();
     let extended = nearest(&ground.subset(&sources, &all).transposed(), &solution.dual_source, 1, monitor)?;
-    Ok(extended.iter().map(|row| row[0].reduced).collect())
+    Ok(extended.rows.iter().map(|row| row[0].reduced).collect())
 }
 
 /// `size` of `len` indices without repetition, ascending; the same ones each time.
