@@ -1,5 +1,6 @@
 //! Cholesky factors of symmetric positive definite matrices.
 
+use crate::registers::leaving_registers_clear;
 use crate::{LinalgError, as_mat, as_mat_mut, check_finite, contiguous, sequential};
 use faer::linalg::solvers::{Llt, Solve};
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
@@ -32,7 +33,7 @@ impl Cholesky {
         check_finite(&a)?;
         sequential();
         let a = contiguous(&a);
-        match as_mat(&a).llt(Side::Lower) {
+        match leaving_registers_clear(|| as_mat(&a).llt(Side::Lower)) {
             Ok(factor) => Ok(Cholesky { factor }),
             Err(faer::linalg::cholesky::llt::factor::LltError::NonPositivePivot { index }) => {
                 Err(LinalgError::NotPositiveDefinite { order: a.nrows(), pivot: index })
@@ -48,12 +49,13 @@ impl Cholesky {
     /// Overwrites the columns of `b` (`[n, k]`, row-major contiguous) with `A⁻¹ b`, O(n² k).
     pub fn solve_in_place(&self, mut b: ArrayViewMut2<f64>) {
         sequential();
-        self.factor.solve_in_place(as_mat_mut(&mut b));
+        leaving_registers_clear(|| self.factor.solve_in_place(as_mat_mut(&mut b)));
     }
 
     /// Overwrites the columns of `b` (`[n, k]`, row-major contiguous) with `L⁻¹ b`, O(n² k/2).
     pub fn whiten_in_place(&self, mut b: ArrayViewMut2<f64>) {
-        solve_lower_triangular_in_place(self.factor.L(), as_mat_mut(&mut b), Par::Seq);
+        let b = as_mat_mut(&mut b);
+        leaving_registers_clear(|| solve_lower_triangular_in_place(self.factor.L(), b, Par::Seq));
     }
 
     /// `log det A = 2 Σ log L_ii`.

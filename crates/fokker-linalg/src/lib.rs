@@ -10,8 +10,11 @@ use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
 use std::sync::Once;
 
 mod cholesky;
+mod registers;
 
 pub use cholesky::Cholesky;
+
+use registers::leaving_registers_clear;
 
 /// What can go wrong in a factorisation.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -89,7 +92,7 @@ pub fn matmul_into(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayViewMut
     assert_eq!(out.dim(), (a.nrows(), b.ncols()), "output shape differs");
     let (a, b) = (contiguous(&a), contiguous(&b));
     let (a, b) = (as_mat(&a), as_mat(&b));
-    faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq);
+    leaving_registers_clear(|| faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq));
 }
 
 /// [`matmul_into`] in single precision: each entry of A B is off by at most about
@@ -109,7 +112,7 @@ pub fn matmul_single_into(a: ArrayView2<f32>, b: ArrayView2<f32>, mut out: Array
     assert_eq!(out.dim(), (a.nrows(), b.ncols()), "output shape differs");
     let (a, b) = (contiguous(&a), contiguous(&b));
     let (a, b) = (as_mat(&a), as_mat(&b));
-    faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq);
+    leaving_registers_clear(|| faer_matmul(as_mat_mut(&mut out), Accum::Replace, a, b, 1.0, Par::Seq));
 }
 
 /// Product added to what is there, `out ← out + A B`, without allocation when all are contiguous.
@@ -128,7 +131,7 @@ pub fn matmul_accumulate(a: ArrayView2<f64>, b: ArrayView2<f64>, mut out: ArrayV
     assert_eq!(out.dim(), (a.nrows(), b.ncols()), "output shape differs");
     let (a, b) = (contiguous(&a), contiguous(&b));
     let (a, b) = (as_mat(&a), as_mat(&b));
-    faer_matmul(as_mat_mut(&mut out), Accum::Add, a, b, 1.0, Par::Seq);
+    leaving_registers_clear(|| faer_matmul(as_mat_mut(&mut out), Accum::Add, a, b, 1.0, Par::Seq));
 }
 
 /// Accumulates some rows of the lower triangle of a Gram matrix, `out ← out + XᵀX`.
@@ -146,7 +149,9 @@ pub fn gram_accumulate_panel(x: ArrayView2<f64>, start: usize, mut panel: ArrayV
     let x = as_mat(&x);
     let out = as_mat_mut(&mut panel).subcols_mut(0, start + p);
     let own = x.subcols(start, p);
-    faer_matmul(out, Accum::Add, own.transpose(), x.subcols(0, start + p), 1.0, Par::Seq);
+    leaving_registers_clear(|| {
+        faer_matmul(out, Accum::Add, own.transpose(), x.subcols(0, start + p), 1.0, Par::Seq)
+    });
 }
 
 /// Copies the lower triangle onto the upper one, after [`gram_accumulate_panel`].
@@ -173,8 +178,8 @@ pub fn eigh(a: ArrayView2<f64>) -> Result<Eigh, LinalgError> {
     check_finite(&a)?;
     sequential();
     let a = contiguous(&a);
-    let eigen =
-        as_mat(&a).self_adjoint_eigen(Side::Lower).map_err(|_| no_convergence("eigendecomposition", &a))?;
+    let eigen = leaving_registers_clear(|| as_mat(&a).self_adjoint_eigen(Side::Lower))
+        .map_err(|_| no_convergence("eigendecomposition", &a))?;
     Ok(Eigh { values: eigen.S().column_vector().iter().copied().collect(), vectors: to_array(eigen.U()) })
 }
 
@@ -186,7 +191,8 @@ pub fn svd(a: ArrayView2<f64>) -> Result<Svd, LinalgError> {
     check_finite(&a)?;
     sequential();
     let a = contiguous(&a);
-    let svd = as_mat(&a).thin_svd().map_err(|_| no_convergence("singular value decomposition", &a))?;
+    let svd = leaving_registers_clear(|| as_mat(&a).thin_svd())
+        .map_err(|_| no_convergence("singular value decomposition", &a))?;
     Ok(Svd {
         u: to_array(svd.U()),
         s: svd.S().column_vector().iter().copied().collect(),
