@@ -27,6 +27,9 @@ def test_fits_densities_scores_and_samples(command):
     assert np.array_equal(density.sample(500, random_state=7), np.load(command.folder / "samples.npy"))
     assert np.array_equal(density.score_samples(X), np.load(command.folder / "logp.npy"))
     assert np.array_equal(density.score_function(X, 0.1), np.load(command.folder / "score.npy"))
+    command("spectral", "density", "fit.safetensors", "x.npy", "--density", "energy", "-o", "energy.npy")
+    density.set_params(density="energy")
+    assert np.array_equal(density.score_samples(X), np.load(command.folder / "energy.npy"))
 
 
 def test_errors_of_samplers(command):
