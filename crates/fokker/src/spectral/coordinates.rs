@@ -2,6 +2,7 @@
 
 use super::Family;
 use super::marginal::{Jet, Marginal};
+use super::notes::Notes;
 use super::summary::{Part, Sample, Summary};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
@@ -112,20 +113,17 @@ impl Frame {
             });
         };
         let sample = summary.sample(false);
-        let mut warnings = Vec::new();
+        let mut notes = Notes::default();
         let mut frame =
             Frame { kind, columns: Vec::new(), free: Vec::new(), lower: Vec::new(), upper: Vec::new() };
         for j in 0..summary.dim() {
             let column = match frame.dependent(j, &total, &sample) {
                 Some(column) => column,
-                None => frame.free_column(j, &total, &sample, &mut warnings)?,
+                None => frame.free_column(j, &total, &sample, &mut notes)?,
             };
             match &column {
-                Column::Constant(value) => {
-                    warnings.push(format!("column {j} is always {value}: it is left out and put back"))
-                }
-                Column::Copy { of, .. } => warnings
-                    .push(format!("column {j} is column {of} on another scale: it is left out and put back")),
+                Column::Constant(value) => notes.constant.push((j, *value)),
+                Column::Copy { of, .. } => notes.copies.push((j, *of)),
                 Column::Free(_) => frame.free.push(j),
             }
             frame.columns.push(column);
@@ -137,14 +135,17 @@ impl Frame {
                 remedy: "give data that varies",
             });
         }
-        Ok((frame, warnings))
+        Ok((frame, notes.sentences()))
     }
 
     /// Whether column j is constant, or an affine function of an earlier one.
     fn dependent(&self, j: usize, total: &Part, sample: &Sample) -> Option<Column> {
         let deviation = |j: usize| (total.scatter[j] / total.weight).sqrt();
         let (mean, s) = (total.mean[j], deviation(j));
-        if total.low[j] == total.high[j] || s <= 1e-13 * mean.abs() || s.is_nan() {
+        if total.low[j] == total.high[j] {
+            return Some(Column::Constant(total.low[j]));
+        }
+        if s <= 1e-13 * mean.abs() || s.is_nan() {
             return Some(Column::Constant(mean));
         }
         let standard = |row: ArrayView1<f64>, k: usize| (row[k] - total.mean[k]) / deviation(k);
@@ -165,13 +166,7 @@ impl Frame {
         None
     }
 
-    fn free_column(
-        &mut self,
-        j: usize,
-        total: &Part,
-        sample: &Sample,
-        warnings: &mut Vec<String>,
-    ) -> Result<Column> {
+    fn free_column(&mut self, j: usize, total: &Part, sample: &Sample, notes: &mut Notes) -> Result<Column> {
         let (mut mean, mut s) = (total.mean[j], (total.scatter[j] / total.weight).sqrt());
         if !(s.is_finite() && s > 1e-140) {
             let requirement = "within the range whose squares are numbers, 1e-140 to 1e150: rescale it";
@@ -186,10 +181,7 @@ impl Frame {
                     if third > first {
                         (mean, s) = (median, (third - first) / 1.349);
                     }
-                    warnings.push(format!(
-                        "column {j} has heavy tails (it reaches {reach:.0} standard deviations): it is scaled by its \
-                         quartiles and features are clamped; the cosine reference suits it better"
-                    ));
+                    notes.heavy.push((j, reach));
                 }
                 self.lower.push(((low - mean) / s).max(-WIDEST));
                 self.upper.push(((high - mean) / s).min(WIDEST));
@@ -211,10 +203,7 @@ impl Frame {
                 match Marginal::new(&sorted) {
                     Some(marginal) => Map::Cdf(marginal),
                     None => {
-                        warnings.push(format!(
-                            "column {j} has fewer than three different values in most of its range: it is scaled to \
-                             its range, without a distribution function"
-                        ));
+                        notes.few.push(j);
                         let margin = 0.01 * (high - low);
                         Map::Affine { shift: low - margin, scale: (high - low + 2.0 * margin) / PI }
                     }

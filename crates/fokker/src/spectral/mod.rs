@@ -61,6 +61,7 @@ mod hermite;
 mod indices;
 mod marginal;
 mod moments;
+mod notes;
 mod partition;
 mod pchip;
 mod plan;
