@@ -130,3 +130,23 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     }
     assert!(!folder.join("a.npy").exists());
 }
+
+#[test]
+fn an_energy_without_constant_has_no_density() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("few.csv"), "0,1\n1,0.5\n2,4\n").unwrap();
+    succeed_in(folder, "spectral fit few.csv --reference hermite -o s.safetensors");
+    for dry in ["", "--dry-run"] {
+        let ran = run_in(
+            folder,
+            &format!("spectral density s.safetensors few.csv --density energy -o e.npy {dry}"),
+        );
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("s.safetensors: log Z") && ran.stderr.contains("flow"), "{}", ran.stderr);
+    }
+    for (line, word) in [("--pairs none,,all", "empty name"), ("--degree 2,0", "degree")] {
+        let ran = run_in(folder, &format!("spectral fit few.csv {line}"));
+        assert!(ran.code == Some(2) && ran.stderr.contains(word), "{}", ran.stderr);
+    }
+}

@@ -102,5 +102,13 @@ fn what_cannot_be_compared_is_refused() {
     let wide = Chain::new(30).unwrap().sample(300, 1);
     let large = [3, 4].map(|degree| candidate(Pairs::All, degree, 0.0));
     let error = choose(&mut ArrayBlocks::new(wide.view()), &large).unwrap_err().to_string();
-    assert!(error.contains("Takeuchi"), "{error}");
+    assert!(error.contains("Takeuchi") && error.contains("600"), "{error}");
+}
+
+#[test]
+fn too_few_rows_to_hold_out_are_no_choice_and_a_warning() {
+    let x = ndarray::array![[0.0, 1.0], [1.0, 0.5], [2.0, 4.0]];
+    let chosen = chosen(&x, &[2, 4].map(|degree| candidate(Pairs::None, degree, 0.01)));
+    assert_eq!(chosen.index, 0);
+    assert!(chosen.fit.report().warnings.iter().any(|w| w.contains("no rows were held out")));
 }

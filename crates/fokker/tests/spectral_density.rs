@@ -5,7 +5,7 @@ use fokker::problems::CoupledDoubleWell;
 use fokker::process::OrnsteinUhlenbeck as Ou;
 use fokker::spectral::{Coordinates, Density, FitOptions, Rows, Shape, SolveOptions, fit};
 use fokker::statistics::{Covariance, Gaussian, GaussianMixture};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 #[test]
 fn densities_integrate_to_one_in_two_dimensions() {
@@ -54,6 +54,65 @@ fn densities_integrate_to_one_in_two_dimensions() {
         println!("{name}, {coordinates:?}: the energy's density sums to {energy} ({partition:?})");
         assert!(energy.ln().abs() < 4.0 * partition.error, "{coordinates:?}: {energy} {partition:?}");
     }
+}
+
+/// Polynomials of heavy-tailed and one-sided data rise again beyond the data, or go on rising.
+#[test]
+fn the_constant_of_hostile_data_is_right_or_not_given() {
+    let few = ndarray::array![[0.0, 1.0], [1.0, 0.5], [2.0, 4.0]];
+    let mut cases = vec![("few", few, 4)];
+    for seed in 0..3 {
+        let z = Gaussian::diagonal(Array1::zeros(4), Array1::ones(4)).unwrap();
+        let z = GaussianMixture::new(ndarray::array![1.0], vec![z]).unwrap().sample(2000, seed);
+        // Student's t with two degrees of freedom, Cauchy's law, squares.
+        let t = |k: usize| z[[k, 0]] / (0.5 * (z[[k, 1]].powi(2) + z[[k, 2]].powi(2))).sqrt();
+        let heavy = Array2::from_shape_fn((2000, 2), |(k, j)| if j == 0 { t(k) } else { z[[k, 3]] });
+        let cauchy =
+            Array2::from_shape_fn((300, 2), |(k, j)| if j == 0 { z[[k, 0]] / z[[k, 1]] } else { z[[k, 3]] });
+        let squares = Array2::from_shape_fn((1000, 2), |(k, j)| z[[k, j]].powi(2) + z[[k, j + 2]].powi(2));
+        cases.extend([("heavy", heavy, 4), ("cauchy", cauchy, 4)]);
+        cases.extend([("squares", squares.clone(), 3), ("squares", squares, 6)]);
+    }
+    let mut given = 0;
+    for (name, x, degree) in &cases {
+        let shape = Shape { degree: *degree, ..Default::default() };
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { shape, ..Default::default() }).unwrap();
+        let Some(partition) = fit.report().partition else { continue };
+        given += 1;
+        let (n, width) = (800, 0.1);
+        let at = |i: usize| (i as f64 + 0.5 - 0.5 * n as f64) * width;
+        let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
+        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), &()).unwrap();
+        let total = log.mapv(f64::exp).sum() * width * width;
+        println!("{name}, degree {degree}: sums to {total}, {partition:?}");
+        assert!(total.ln().abs() < 4.0 * partition.error + 1e-3, "{name}, {degree}: {total} {partition:?}");
+    }
+    assert!(given < cases.len());
+}
+
+#[test]
+fn the_constant_is_that_of_the_first_time() {
+    let x = CoupledDoubleWell::new().sample(5000, 4);
+    for first in [3e-4, 0.05, 0.3] {
+        let solve = SolveOptions { first, compare: 0, ..Default::default() };
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { solve, ..Default::default() }).unwrap();
+        let partition = fit.report().partition.unwrap();
+        let (n, width) = (160, 0.1);
+        let at = |i: usize| -8.0 + (i as f64 + 0.5) * width;
+        let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
+        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), &()).unwrap();
+        let total = log.mapv(f64::exp).sum() * width * width;
+        assert!(total.ln().abs() < 4.0 * partition.error, "{first}: {total} {partition:?}");
+    }
+}
+
+#[test]
+fn walls_hold_the_flow() {
+    let x = CoupledDoubleWell::new().sample(2000, 4);
+    let options = FitOptions { coordinates: Coordinates::Box, ..Default::default() };
+    let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+    let log = fit.log_density(ndarray::array![[0.0, 0.0], [1e4, 0.0]].view()).unwrap();
+    assert!(log[0].is_finite() && log[1] == f64::NEG_INFINITY, "{log}");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use rayon::prelude::*;
 
 /// Rows that the covariance of the criterion is taken over.
 const SAMPLE: usize = 512;
+/// Most functions whose covariance is taken.
+const COVARIANCE: usize = 600;
 /// Rows computed together.
 const LANES: usize = 64;
 /// Relative ridges that are tried.
@@ -96,7 +98,7 @@ pub(super) fn statistical_error(
     let design = criterion.design;
     let n = design.terms.len();
     let rows = design.kept.x.nrows().min(SAMPLE);
-    if n > 600 || rows < 2 {
+    if n > COVARIANCE || rows < 2 {
         return Ok(None);
     }
     let psi = deviations(design, scaled, time, rows);
@@ -185,7 +187,8 @@ pub struct Chosen {
 /// | | none | Takeuchi's, [`Report::takeuchi_objective`](super::Report::takeuchi_objective) |
 /// | of different references | some | minus their mean log-density, nats |
 ///
-/// Candidates are read with the rows of the first. One pass over the data for each.
+/// Candidates are read with the rows of the first. One pass over the data for each. Where so few rows are
+/// given that none is held out, the first candidate is taken, with a warning.
 ///
 /// # Errors
 /// No candidate; different references without rows held out, or more than 600 functions without;
@@ -215,6 +218,19 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         let requirement = "positive: references are compared on the rows held out".into();
         return Err(Error::Argument { name: "hold-out", requirement, found: 0.0 });
     }
+    let many = candidates.len() > 1 && first.rows.hold_out == 0.0;
+    for candidate in candidates.iter().filter(|_| many) {
+        let functions = candidate.shape.functions(blocks.dim())?.len();
+        if functions > COVARIANCE {
+            return Err(Error::Undefined {
+                what: "Takeuchi's criterion",
+                reason: format!(
+                    "{functions} functions are more than {COVARIANCE}, whose covariance it takes"
+                ),
+                remedy: "hold rows out to compare candidates on",
+            });
+        }
+    }
     let summary = Summary::from_blocks(blocks, &first.rows)?;
     let mut best: Option<Chosen> = None;
     let mut criteria = Vec::new();
@@ -232,13 +248,14 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         } else if first.rows.hold_out > 0.0 {
             fit.report().held_out_objective().unwrap_or(f64::INFINITY)
         } else {
-            let functions = fit.report().functions;
             fit.report().takeuchi_objective().ok_or_else(|| Error::Undefined {
                 what: "Takeuchi's criterion",
-                reason: format!("the covariance of {functions} functions is too large"),
-                remedy: "hold rows out to compare candidates on",
+                reason: format!("the functions of candidate {index} are dependent on these rows"),
+                remedy: "hold rows out to compare candidates on, or give a larger ridge",
             })?
         };
+        // A density of 0 held out is as bad as it gets, and so is none.
+        let criterion = if criterion.is_nan() { f64::INFINITY } else { criterion };
         criteria.push(criterion);
         if best.as_ref().is_none_or(|best| criterion < criteria[best.index]) {
             best = Some(Chosen { index, fit, moments, summary: summary.clone(), criteria: Vec::new() });
@@ -246,6 +263,12 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
     }
     let mut best = best.ok_or(Error::Empty { name: "candidates" })?;
     best.fit.assess(&best.moments, &candidates[best.index].solve)?;
+    if criteria.iter().all(|criterion| criterion.is_infinite()) {
+        best.fit.report.warnings.push(
+            "no rows were held out to choose by: the first candidate is taken; hold a larger share out"
+                .into(),
+        );
+    }
     best.criteria = criteria;
     Ok(best)
 }

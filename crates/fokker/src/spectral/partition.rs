@@ -7,7 +7,7 @@ use super::flow;
 use super::score::EigenScore;
 use crate::score::Score;
 use crate::{Error, Monitor, Result};
-use ndarray::{Array1, Array2, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip, concatenate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -21,8 +21,14 @@ const LARGEST_ERROR: f64 = 0.1;
 const ENOUGH: f64 = 0.5;
 /// Steps uphill in search of wells.
 const CLIMB: usize = 60;
-/// By how much a well without draws must be higher, in nats, than all with draws.
+/// By how much an energy must be higher than any draw can explain, in nats.
 const HIGHER: f64 = 1.0;
+/// Times further below the mode that the highest draw may be than a Gaussian's: 2.6 on the chain of 16 sites.
+const NARROWER: f64 = 3.0;
+/// Nats below the highest draw at which a well outside the box is too shallow to matter.
+const SHALLOW: f64 = 10.0;
+/// Distance from the box beyond which a point is outside of it.
+const OUTSIDE: f64 = 0.1;
 /// Standard errors by which the one-sided estimate may exceed the two-sided one.
 const TRUSTED: f64 = 3.0;
 
@@ -47,9 +53,8 @@ pub struct Partition {
 /// \[bennett1976\] has none, but needs draws of the energy, here by the reverse SDE and
 /// Metropolis-adjusted Langevin steps, and is too small where these do not mix. So the mean is
 /// taken where half of its draws are effective, or where it is larger by three standard errors;
-/// Bennett's ratio otherwise. None where the error exceeds 0.1, and where paths uphill from anywhere in
-/// the box of the features end more than 1 nat higher than those from the flow's draws: there the
-/// polynomials rise again where no data are, in a well whose mass no draw tells.
+/// Bennett's ratio otherwise. None where the error exceeds 0.1, or the energy has mass where no draw is: wells
+/// without data ([`has_empty_wells`]), or more of it in the box of the features.
 pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) -> Result<Option<Partition>> {
     let (first, last) = fit.score.times();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
@@ -61,41 +66,70 @@ pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) 
 
     let (low, high) = (&fit.frame.lower, &fit.frame.upper);
     let anywhere = Array2::from_shape_fn(x.dim(), |(_, i)| rng.random_range(low[i]..high[i]));
-    if highest(&fit.score, x)? + HIGHER < highest(&fit.score, anywhere)? {
+    if has_empty_wells(fit, &x, &anywhere)? {
         return Ok(None);
     }
+    let volume: f64 = low.iter().zip(high).map(|(low, high)| (high - low).ln()).sum();
+    let in_box = mean_of_exponentials(&(flow::energy(&fit.score, first, anywhere.view()) + volume));
 
     let corrector = Corrector { metropolis: true, ..Default::default() };
-    let options = DrawOptions { particles: draws, corrector, seed: SEED + 1, monitor, ..Default::default() };
+    let (stop, seed) = (first, SEED + 1);
+    let options = DrawOptions { particles: draws, stop, corrector, seed, monitor, ..Default::default() };
     let mut y = match fit.draw(&options) {
         Ok((y, _)) => y,
-        Err(Error::Interrupted) => return Err(Error::Interrupted),
         // A score that throws particles out of range has no law to normalise.
-        Err(_) => return Ok(None),
+        Err(Error::Numerical { .. }) => return Ok(None),
+        Err(error) => return Err(error),
     };
     let energy = flow::energy(&fit.score, first, y.view());
     let gained = flow::carry(&fit.score, y.view_mut(), (first, last), monitor)?;
     let end: Array1<f64> = y.rows().into_iter().map(|y| flow::log_pi(&fit.score, y)).collect();
-    Ok(bennett(from_flow, energy - end + gained))
+    let found = bennett(from_flow, energy - end + gained);
+    // In few dimensions points anywhere in the box see all mass; in many they see too little to object.
+    Ok(found.filter(|z| in_box.log - z.log <= TRUSTED * in_box.error.hypot(z.error)))
 }
 
-/// The highest energy on paths uphill from points `[n, d]`, by steps of each coordinate that grow
-/// while its slope keeps its sign and shrink when it turns \[riedmiller1993\].
-fn highest(score: &EigenScore, mut y: Array2<f64>) -> Result<f64> {
+/// Whether paths uphill, from the flow's draws `x` and from `anywhere` in the box of the features, lead to
+/// energies that no data account for: there the polynomials rise again where no data are, in wells
+/// whose mass no draw tells.
+///
+/// The mode of a law lies within the range of its data, and above the highest of 512 draws by half the square of
+/// the closest, for a Gaussian about d/2 (1 − 2/(9d) − 2.9 √(2/(9d)))³ (Wilson and Hilferty's quantile).
+fn has_empty_wells(fit: &SpectralFit, x: &Array2<f64>, anywhere: &Array2<f64>) -> Result<bool> {
+    let first = fit.score.times().0;
+    let drawn = flow::energy(&fit.score, first, x.view()).fold(f64::NEG_INFINITY, |most, e| most.max(*e));
+    let mut ends = concatenate![Axis(0), *x, *anywhere];
+    climb(&fit.score, &mut ends)?;
+    let energies = flow::energy(&fit.score, first, ends.view());
+    let beyond = |y: ArrayView1<f64>| {
+        let mut box_ends = y.iter().zip(fit.frame.lower.iter().zip(&fit.frame.upper));
+        box_ends.any(|(y, (low, high))| *y < low - OUTSIDE || *y > high + OUTSIDE)
+    };
+    let d = x.ncols() as f64;
+    let spread = 2.0 / (9.0 * d);
+    let closest = 0.5 * d * (1.0 - spread - 2.9 * spread.sqrt()).max(0.0).powi(3);
+    Ok(ends.rows().into_iter().zip(&energies).any(|(y, &energy)| {
+        energy > drawn + NARROWER * closest + HIGHER || energy > drawn - SHALLOW && beyond(y)
+    }))
+}
+
+/// Leads points `[n, d]` uphill, by steps of each coordinate that grow while its slope keeps its sign
+/// and shrink when it turns \[riedmiller1993\].
+fn climb(score: &EigenScore, y: &mut Array2<f64>) -> Result<()> {
     let first = score.times().0;
     let mut steps: Array2<f64> = Array2::from_elem(y.dim(), 0.05);
     let mut last = Array2::<f64>::zeros(y.dim());
     let mut slope = Array2::zeros(y.dim());
     for _ in 0..CLIMB {
         score.score_into(first, y.view(), slope.view_mut())?;
-        Zip::from(&mut y).and(&mut steps).and(&slope).and(&mut last).for_each(|y, step, &slope, last| {
+        Zip::from(&mut *y).and(&mut steps).and(&slope).and(&mut last).for_each(|y, step, &slope, last| {
             *step = (*step * if slope * *last < 0.0 { 0.5 } else { 1.2 }).clamp(1e-6, 0.5);
             *y += *step * slope.signum();
             *last = slope;
         });
         score.reference().confine(y.view_mut());
     }
-    Ok(flow::energy(score, first, y.view()).fold(f64::NEG_INFINITY, |most, e| most.max(*e)))
+    Ok(())
 }
 
 /// log Z from w of draws of q and w of draws of π e^g.
@@ -123,12 +157,18 @@ fn bennett(mut from_flow: Array1<f64>, mut from_energy: Array1<f64>) -> Option<P
         let (forward, backward) = acceptance(low);
         Partition { log: low, error: relative_error(&forward).hypot(relative_error(&backward)) }
     };
-    let shifted = from_flow.mapv(|w| (w - low).exp());
-    let one_sided = Partition { log: low + shifted.mean()?.ln(), error: relative_error(&shifted) };
+    let one_sided = mean_of_exponentials(&from_flow);
     let effective = 1.0 / (1.0 + from_flow.len() as f64 * one_sided.error.powi(2));
     let beyond = one_sided.log - two_sided.log > TRUSTED * one_sided.error;
     let chosen = if effective >= ENOUGH || beyond { one_sided } else { two_sided };
     (chosen.error <= LARGEST_ERROR && chosen.log.is_finite()).then_some(chosen)
+}
+
+/// The logarithm of the mean of e^w, with its error.
+fn mean_of_exponentials(w: &Array1<f64>) -> Partition {
+    let largest = w.fold(f64::NEG_INFINITY, |most, w| most.max(*w));
+    let shifted = w.mapv(|w| (w - largest).exp());
+    Partition { log: largest + (shifted.sum() / w.len() as f64).ln(), error: relative_error(&shifted) }
 }
 
 /// Standard error of the mean over the mean.
@@ -169,7 +209,10 @@ mod tests {
         // Two far wells with masses 0.9 and 0.1 by the energy; both kinds of draws find them half each.
         let w = |x: f64| if x < 0.0 { (0.9f64 / 0.5).ln() } else { (0.1f64 / 0.5).ln() };
         let half: Array1<f64> = (0..1000).map(|i| w(if i % 2 == 0 { -1.0 } else { 1.0 })).collect();
-        let found = bennett(half.clone(), half).unwrap();
+        // By Bennett's equation alone: Σ f(c − w) = Σ f(w − c), here with the same w on both sides.
+        let balance = |c: f64| half.iter().map(|w| 1.0 / (1.0 + (c - w).exp()) - 0.5).sum::<f64>();
+        assert!(balance(-0.6) > 0.0 && balance(-0.4) < 0.0, "its root is half a nat too low");
+        let found = bennett(half.clone(), half.clone()).unwrap();
         assert!(found.log.abs() < 1e-9, "{found:?}");
     }
 

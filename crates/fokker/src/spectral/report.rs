@@ -40,7 +40,11 @@ impl Comparison {
         mixture: Option<(usize, Array1<f64>)>,
     ) -> Self {
         let total = weights.sum();
-        let mean = |x: &Array1<f64>| x.dot(&weights) / total;
+        // Rows without weight may have no density: 0 · ∞ is nothing here.
+        let mean = |x: &Array1<f64>| {
+            let weighted = x.iter().zip(weights).filter(|(_, w)| **w > 0.0);
+            weighted.map(|(x, w)| x * w).sum::<f64>() / total
+        };
         let error = |other: &Array1<f64>| {
             let difference = spectral - other;
             let centre = mean(&difference);

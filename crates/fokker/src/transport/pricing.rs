@@ -32,7 +32,7 @@ pub(crate) struct Query<'q> {
 /// How arcs are screened before those that are kept are recomputed by direct differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Screen {
-    /// By matrix products in single precision, where there are matrix products.
+    /// By matrix products in single precision, where there are matrix products of the squared cost.
     Single,
     /// By matrix products.
     Double,

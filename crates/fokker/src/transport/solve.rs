@@ -14,6 +14,7 @@ use std::cell::OnceCell;
 const ROUNDS: usize = 1000;
 /// The duality gap aimed at, relative to the cost.
 const GAP: f64 = 1e-11;
+
 /// An optimal flow with duals that are feasible on all arcs.
 pub(crate) struct Solution {
     /// (source, target, units), each pair at most once, sorted by source.

@@ -123,6 +123,9 @@ fn all_pairs(texts: &[String], dim: usize, monitor: &dyn Monitor) -> Result<Vec<
 }
 
 fn pairs(text: &str, monitor: &dyn Monitor) -> Result<Pairs> {
+    if text.is_empty() {
+        bail!("--pairs: an empty name in the list");
+    }
     if let Some(extents) = text.strip_prefix("lattice:") {
         let extents = extents.split_once('x').and_then(|(r, c)| Some((r.parse().ok()?, c.parse().ok()?)));
         let Some((rows, columns)) = extents else {

@@ -85,6 +85,14 @@ fn points(path: &Path, fit: &SpectralFit, monitor: &dyn Monitor) -> Result<Array
 pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> {
     check_output(&arguments.output)?;
     let fit = read_fit(&arguments.score)?;
+    let density = Density::parse(&arguments.density)?;
+    if density == Density::Energy && fit.report().partition.is_none() {
+        bail!(
+            "{}: log Z of the energy is not known: the energy has mass where no data are, or draws say too \
+             little about it; take --density flow",
+            arguments.score.display()
+        );
+    }
     let monitor = Progress::new(global.quiet);
     let x = points(&arguments.x, &fit, &monitor)?;
     let output = arguments.output.display().to_string();
@@ -92,7 +100,6 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
         let plan = json!({ "n": x.nrows(), "output": output });
         return render(global, &plan, || Ok(format!("would evaluate {} log-densities\n", x.nrows())));
     }
-    let density = Density::parse(&arguments.density)?;
     let start = Instant::now();
     let log = fit.log_density_by(density, x.view(), &monitor);
     let log = log.with_context(|| arguments.x.display().to_string())?;
