@@ -1,4 +1,4 @@
-//! Exact transport: certificates recomputed by brute force, hostile clouds, known answers.
+//! Exact transport: certificates recomputed by brute force, known answers, invalid input.
 
 use fokker::transport::{Cost, ExactOptions, exact, exact_matrix};
 use ndarray::{Array1, Array2, Axis, array};
