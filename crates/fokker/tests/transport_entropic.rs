@@ -146,10 +146,12 @@ fn no_convergence_is_claimed_below_the_rounding_of_the_costs() {
             let epsilon = Strength::Absolute(10f64.powi(power));
             let options = SinkhornOptions { epsilon, max_iterations: 300, ..Default::default() };
             let plan = sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
-            let row = |i: usize| (0..37).map(|j| plan.entry(i, j)).sum::<f64>();
-            let error: f64 = (0..40).map(|i| (row(i) - 1.0 / 40.0).abs()).sum();
-            assert!(error <= plan.marginal_error + 1e-12, "{error:e} {:e}", plan.marginal_error);
-            assert_eq!(plan.status == SinkhornStatus::Converged, plan.marginal_error <= 2e-6);
+            let entries = Array2::from_shape_fn((40, 37), |(i, j)| plan.entry(i, j));
+            let error = (entries.sum_axis(Axis(1)) - uniform(40)).mapv(f64::abs).sum()
+                + (entries.sum_axis(Axis(0)) - uniform(37)).mapv(f64::abs).sum();
+            let case = format!("{d} 1e{power}: {error:e} {:e}", plan.marginal_error);
+            assert!((error - plan.marginal_error).abs() <= 1e-12 * (1.0 + error), "{case}");
+            assert_eq!(plan.status == SinkhornStatus::Converged, error <= 2e-6, "{case}");
             assert!(power > -14 || plan.status == SinkhornStatus::IterationLimit);
         }
     }
@@ -269,5 +271,84 @@ fn no_iteration_lowers_the_dual() {
         let values: Vec<f64> = (1..=end.iterations).map(|limit| run(limit).value).collect();
         assert!(values.windows(2).all(|pair| pair[1] >= pair[0] - 1e-13), "{values:?}");
         assert!(values[0] < end.value - 1e-3);
+    }
+}
+
+#[test]
+fn below_rounding_the_iteration_gives_up_early() {
+    let (x, y) = (cloud(150, 2, 16), cloud(150, 2, 17));
+    for power in [-13, -14, -16, -100] {
+        let options =
+            SinkhornOptions { epsilon: Strength::Relative(10f64.powi(power)), ..Default::default() };
+        let plan = sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
+        assert_eq!(plan.status, SinkhornStatus::IterationLimit, "1e{power}");
+        // Some 50 halvings of ε with ten iterations each, and what it takes to see no progress.
+        assert!(plan.iterations < 1500, "1e{power}: {}", plan.iterations);
+    }
+}
+
+#[test]
+fn strengths_out_of_range_of_the_cost_are_named_as_they_were_given() {
+    let (x, y) = (cloud(12, 2, 18), cloud(10, 2, 19));
+    let cases = [(1e150, 1e-300, "1e300"), (1e-160, 1.0, "1e-320"), (1e-160, 1e-6, "1e-320")];
+    for (scale, value, power) in cases {
+        let (x, y) = (&x * scale, &y * scale);
+        let bad = Some(Strength::Absolute(value));
+        let good = SinkhornOptions { epsilon: Strength::Relative(1.0), ..Default::default() };
+        let options = [
+            ("epsilon", SinkhornOptions { epsilon: Strength::Absolute(value), ..good }),
+            ("source_relaxation", SinkhornOptions { source_relaxation: bad, ..good }),
+            ("target_relaxation", SinkhornOptions { target_relaxation: bad, ..good }),
+        ];
+        for (name, options) in options {
+            let error = sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).err().unwrap();
+            let message = error.to_string();
+            assert!(matches!(error, fokker::Error::Argument { found, .. } if found == value), "{message}");
+            assert!(message.starts_with(name) && message.contains(&format!("scale {power},")), "{message}");
+        }
+        let divergence = sinkhorn_divergence(x.view(), y.view(), Cost::SquaredEuclidean, &options_of(value));
+        assert!(divergence.unwrap_err().to_string().ends_with(&format!("found {value}")));
+    }
+    // An ε that is a number only in the frame.
+    let (x, y) = (&x * 1e-170, &y * 1e-170);
+    let error = sinkhorn_divergence(x.view(), y.view(), Cost::SquaredEuclidean, &Default::default());
+    assert!(matches!(error, Err(fokker::Error::Undefined { .. })), "{error:?}");
+}
+
+fn options_of(epsilon: f64) -> SinkhornOptions<'static> {
+    SinkhornOptions { epsilon: Strength::Absolute(epsilon), ..Default::default() }
+}
+
+#[test]
+fn a_divergence_at_large_epsilon_is_right_or_an_error() {
+    let (x, y) = (cloud(70, 3, 20), cloud(50, 3, 21) + 0.1);
+    for cost in [Cost::SquaredEuclidean, Cost::Euclidean] {
+        let limit = if cost == Cost::SquaredEuclidean {
+            let means = x.mean_axis(Axis(0)).unwrap() - y.mean_axis(Axis(0)).unwrap();
+            means.mapv(|value| value * value).sum()
+        } else {
+            0.5 * energy_distance(x.view(), y.view(), &Default::default()).unwrap().powi(2)
+        };
+        for power in [4, 5, 6, 8, 10, 12, 13, 14, 15, 16, 20, 100, 200] {
+            let epsilon = 10f64.powi(power);
+            match sinkhorn_divergence(x.view(), y.view(), cost, &options_of(epsilon)) {
+                Ok(found) => {
+                    let error = (found.value - limit).abs();
+                    assert!(power < 15, "1e{power}: {} for {limit}", found.value);
+                    assert!(error < 1e-14 * epsilon + 20.0 / epsilon, "1e{power}: {error:e} of {limit}");
+                }
+                Err(error) => {
+                    assert!(power > 10, "1e{power}: {error}");
+                    let message = error.to_string();
+                    assert!(message.contains("smaller epsilon, or the energy distance"), "{message}");
+                }
+            }
+        }
+        // Equal clouds have the value zero, not an error, where rounding is small next to the cost.
+        let turned = x.select(Axis(0), &(0..70).rev().collect::<Vec<_>>());
+        for epsilon in [0.01, 1.0, 1e3, 1e6] {
+            let found = sinkhorn_divergence(x.view(), turned.view(), cost, &options_of(epsilon)).unwrap();
+            assert!(found.value.abs() < 1e-14 * epsilon.max(1e8), "{epsilon}: {}", found.value);
+        }
     }
 }

@@ -207,7 +207,7 @@ impl Metric {
                 let error = found.marginal_error;
                 if found.status != SinkhornStatus::Converged {
                     let reason = format!(
-                        "no convergence in {} iterations, the marginal error is {error:.1e} of {:.0e}: use a larger epsilon than {}",
+                        "no convergence, by rounding or after {} iterations: the marginal error is {error:.1e} of {:.0e}, use a larger epsilon than {}",
                         options.max_iterations,
                         options.tolerance,
                         digits(found.epsilon)

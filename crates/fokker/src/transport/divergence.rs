@@ -6,6 +6,10 @@ use super::sinkhorn::{SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 use crate::{Error, Result};
 use ndarray::ArrayView2;
 
+/// Beyond this multiple of the median cost a value below its rounding is an error. Up to here the
+/// rounding is small next to the cost, and a value below it is that of equal clouds.
+const LARGE: f64 = 1e7;
+
 /// Debiased entropic divergence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Divergence {
@@ -25,11 +29,17 @@ pub struct Divergence {
 /// S = OT(x, y) − ½ OT(x, x) − ½ OT(y, y),      OT = value of [`sinkhorn`], the same ε in all three
 /// ```
 ///
-/// Zero for equal clouds; tends to the exact cost as ε → 0 and to an energy distance as ε → ∞.
-/// Not a root: for the squared cost compare its root with W₂. Balanced problems only.
+/// Zero for equal clouds; tends to the exact cost as ε → 0 and to an energy distance as ε → ∞: for
+/// the Euclidean cost to half the square of [`energy_distance`](super::energy_distance), for the
+/// squared cost to the squared distance of the means. Not a root: for the squared cost compare its
+/// root with W₂. Balanced problems only.
+///
+/// Rounding is about 1e-15 ε (times the mass), so with ε of 1e14 times the cost a value near the
+/// cost would be lost in it: that is an error, not a number.
 ///
 /// # Errors
-/// As [`sinkhorn`]; relaxed marginals.
+/// As [`sinkhorn`]; relaxed marginals; ε above 1e7 times the median cost and so large that rounding
+/// could be all there is of the value; clouds whose cost is out of the range of numbers.
 ///
 /// # Source
 /// \[feydy2019\].
@@ -65,6 +75,14 @@ pub fn sinkhorn_divergence(
     };
     weights.validate(x.nrows(), y.nrows())?;
     let between = sinkhorn(x, y, cost, options)?;
+    if !between.epsilon.is_normal() {
+        // Only a relative ε comes here: its multiple of the cost is no number.
+        return Err(Error::Undefined {
+            what: "the debiased divergence",
+            reason: format!("epsilon would be {:e} in units of the cost", between.epsilon),
+            remedy: "rescale the clouds, whose costs are near an end of the range of numbers",
+        });
+    }
     let fixed = SinkhornOptions { epsilon: Strength::Absolute(between.epsilon), ..*options };
     let own = |cloud, weights| {
         sinkhorn(
@@ -77,8 +95,21 @@ pub fn sinkhorn_divergence(
     let (within_x, within_y) = (own(x, options.source_weights)?, own(y, options.target_weights)?);
     let all = [&between, &within_x, &within_y];
     let converged = all.iter().all(|plan| plan.status == SinkhornStatus::Converged);
+    let value = between.value - 0.5 * within_x.value - 0.5 * within_y.value;
+    let rounding = between.rounding() + 0.5 * within_x.rounding() + 0.5 * within_y.rounding();
+    if between.relative_epsilon > LARGE && value.abs() <= rounding {
+        return Err(Error::Undefined {
+            what: "the debiased divergence",
+            reason: format!(
+                "epsilon is {:e}, {:.1e} times the median cost of the centred clouds, and rounding \
+                 of up to {rounding:.1e} hides the value",
+                between.epsilon, between.relative_epsilon
+            ),
+            remedy: "use a smaller epsilon, or the energy distance, which is the limit",
+        });
+    }
     Ok(Divergence {
-        value: between.value - 0.5 * within_x.value - 0.5 * within_y.value,
+        value,
         epsilon: between.epsilon,
         status: SinkhornStatus::of(converged),
         marginal_error: all.iter().map(|plan| plan.marginal_error).fold(0.0, f64::max),

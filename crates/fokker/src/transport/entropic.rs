@@ -15,6 +15,15 @@ const ERROR_ON_THE_WAY: f64 = 1e-2;
 const SLOW: f64 = 0.5;
 /// Newton's steps are at most this times ε at first: within a few ε the equations are near linear.
 const RADIUS: f64 = 4.0;
+/// Refused steps shorten the next ones down to this times ε, where the equations are linear to all
+/// purposes: whatever is refused there is refused by rounding, and shorter steps would only be slow.
+const LEAST_RADIUS: f64 = 1.0 / 256.0;
+/// The iteration gives up when in so many iterations the error has not fallen by the fraction
+/// `PROGRESS`, the dual has not risen by the rounding of them all, and at least `REFUSALS` steps were
+/// refused. (The error alone may stand still for long while potentials travel by many ε.)
+const PATIENCE: usize = 50;
+const REFUSALS: usize = 12;
+const PROGRESS: f64 = 0.01;
 /// Parts of the rows, each with its own sums over columns: fixed, for the same bits at any number of
 /// threads.
 const PARTS: usize = 16;
@@ -181,9 +190,8 @@ impl Equations<'_> {
         }
     }
 
-    /// Whether the dual of `there` is above that of `here`, or equal to rounding with a smaller
-    /// error: Newton's steps may do anything where the equations are far from linear.
-    fn improves(&self, here: &State, there: &State) -> bool {
+    /// By how much the dual rises from `here` to `there`, and the rounding of that.
+    fn rise(&self, here: &State, there: &State) -> (f64, f64) {
         let (first, last) = (self.first.1, self.last.1);
         let masses = there.first_marginal.iter().zip(&here.first_marginal);
         let rise = first.rise(&here.f, &there.f) + last.rise(&here.g, &there.g)
@@ -191,8 +199,7 @@ impl Equations<'_> {
         let size = |side: &Side, potentials: &[f64]| {
             sum(side.weights.iter().zip(potentials).map(|(weight, dual)| weight * dual.abs()))
         };
-        let rounding = ROUNDING * (size(first, &there.f) + size(last, &there.g));
-        rise > rounding || rise >= -rounding && there.error < here.error
+        (rise, ROUNDING * (size(first, &there.f) + size(last, &there.g)))
     }
 }
 
@@ -217,7 +224,9 @@ pub(crate) fn iterate(
     let mut equations = Equations { first, last, mass: problem.mass, epsilon: start.max(problem.epsilon) };
     let mut progress = Progress { options, iterations: 0, accelerated: false };
     let mut f = vec![0.0; first.1.weights.len()];
-    while equations.epsilon > problem.epsilon && !progress.nearly_spent() {
+    // Below the rounding of the costs all ε are alike, and halving them leads nowhere.
+    let least = problem.epsilon.max(ROUNDING * start);
+    while equations.epsilon > least && !progress.nearly_spent() {
         f = progress.solve(&equations, f, ERROR_ON_THE_WAY * total, ITERATIONS_ON_THE_WAY)?.f;
         equations.epsilon = (0.5 * equations.epsilon).max(problem.epsilon);
     }
@@ -250,14 +259,16 @@ impl Progress<'_, '_> {
         Ok(equations.state(f))
     }
 
-    /// Iterates at one ε until the error is within `limit`, at most `most` times.
+    /// Iterates at one ε until the error is within `limit` or rounding lets it fall no further, at
+    /// most `most` times.
     fn solve(&mut self, equations: &Equations, f: Vec<f64>, limit: f64, most: usize) -> Result<State> {
         let mut here = self.state(equations, f)?;
         let (mut radius, mut refused, mut before) = (RADIUS, false, f64::INFINITY);
         let end = self.iterations.saturating_add(most);
         // On the way an iteration is left for the ε that was asked for.
         let end = end.min(self.options.max_iterations - usize::from(most < usize::MAX));
-        while here.error > limit && self.iterations < end {
+        let mut pace = Pace { error: here.error, since: self.iterations, refusals: 0, risen: 0.0 };
+        while here.error > limit && self.iterations < end && !pace.stalled(self.iterations) {
             self.accelerated |= here.error > SLOW * before;
             before = here.error;
             // A plain iteration always raises the dual, and follows a refused step.
@@ -269,15 +280,43 @@ impl Progress<'_, '_> {
             };
             let moved = here.f.iter().zip(step).map(|(f, step)| f + step).collect();
             let there = self.state(equations, moved)?;
-            refused = newton && !equations.improves(&here, &there);
+            let (rise, rounding) = equations.rise(&here, &there);
+            // Newton's steps may do anything where the equations are far from linear: the dual has to
+            // rise, or stay the same to rounding with a smaller error.
+            let better = rise > rounding || rise >= -rounding && there.error < here.error;
+            refused = newton && !better;
             if refused {
-                radius *= 0.25;
+                radius = (0.25 * radius).max(LEAST_RADIUS);
+                pace.refusals += 1;
             } else {
                 here = there;
                 radius *= if cut { 2.0 } else { 1.0 };
+                pace.note(here.error, self.iterations, rise / rounding);
             }
         }
         Ok(here)
+    }
+}
+
+/// When the error last fell or the dual last rose by an amount worth the name, and what came since:
+/// refused steps, and rises of the dual in units of its rounding.
+struct Pace {
+    error: f64,
+    since: usize,
+    refusals: usize,
+    risen: f64,
+}
+
+impl Pace {
+    fn note(&mut self, error: f64, iteration: usize, rise: f64) {
+        self.risen += rise;
+        if error < (1.0 - PROGRESS) * self.error || self.risen > PATIENCE as f64 {
+            *self = Pace { error: error.min(self.error), since: iteration, refusals: 0, risen: 0.0 };
+        }
+    }
+
+    fn stalled(&self, iteration: usize) -> bool {
+        iteration >= self.since + PATIENCE && self.refusals >= REFUSALS
     }
 }
 

@@ -5,13 +5,15 @@ const LANES: usize = 8;
 
 /// Smallest argument: e⁻⁷⁰⁸ is the last power of e well inside the range of normal numbers.
 const LEAST: f64 = -708.0;
+/// Largest argument: e⁷⁰⁹ is the last whole power of e that is a number at all.
+const MOST: f64 = 709.0;
 /// ln 2 in two parts, the first short enough for exact products with the powers of two at hand.
 const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Adding this rounds to an integer, which is then found in the last bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
-/// eˣ to a relative 5e-16, for x ≤ 709; below −708 it stays at e⁻⁷⁰⁸.
+/// eˣ to a relative 5e-16; below −708 it stays at e⁻⁷⁰⁸, above 709 at e⁷⁰⁹; NaN stays NaN.
 ///
 /// ```text
 /// eˣ = 2ᵏ eʳ,      k = ⌊x / ln 2⌉,      |r| ≤ ln 2 / 2,      eʳ by its series up to r¹²/12!
@@ -20,7 +22,9 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 /// The remainder of the series is below 2e-16.
 #[inline(always)]
 fn exponential(x: f64) -> f64 {
-    let x = if x > LEAST { x } else { LEAST };
+    // Comparisons with NaN are false, so NaN passes both.
+    let x = if x < LEAST { LEAST } else { x };
+    let x = if x > MOST { MOST } else { x };
     let rounded = x * std::f64::consts::LOG2_E + ROUND;
     let k = rounded - ROUND;
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;
@@ -102,6 +106,26 @@ mod tests {
         assert_eq!(exponential(0.0), 1.0);
         assert_eq!(exponential(f64::NEG_INFINITY), exponential(-708.0));
         assert_eq!(exponential(-1e300), exponential(-708.0));
+    }
+
+    #[test]
+    fn exponentials_beyond_the_range_stay_at_its_end_and_nan_stays_nan() {
+        let most = exponential(709.0);
+        assert!((most / 709f64.exp() - 1.0).abs() < 5e-16);
+        // Beyond 709 the field of the exponent would wrap: to infinity, negative numbers or zero.
+        for x in [709.1, 709.79, 710.5, 1000.0, 1419.6, 2000.0, 1e5, 1e300, f64::INFINITY] {
+            assert_eq!(exponential(x), most, "exp({x})");
+        }
+        assert!(exponential(f64::NAN).is_nan());
+        // Registers full of them and what is left over alike.
+        let mut values = vec![-1e6; 21];
+        values[4] = f64::NAN;
+        values[20] = f64::NAN;
+        exponentials(&mut values, 1.0);
+        assert!(values.iter().enumerate().all(|(k, v)| if k % 16 == 4 { v.is_nan() } else { *v == most }));
+        let mut values = vec![1.0; 11];
+        values[9] = f64::NAN;
+        assert!(sum_of_exponentials(&values, 0.0, 1.0).is_nan());
     }
 
     #[test]

@@ -25,7 +25,10 @@ use rayon::prelude::*;
 /// Parts of the plan, each with its own sums over rows: fixed, so that results have the same bits
 /// at any number of threads.
 const PARTS: usize = 16;
-/// Entries of the plan that are kept: 12 bytes each, 50 MB in all. Beyond, rows keep their largest.
+/// Entries of the plan that are kept: 12 bytes each, 50 MB in all, reserved exactly. Beyond, rows
+/// keep their largest. A step holds two things more: per thread a block of rows of 16 bytes an
+/// entry while it is built (8 MB at most), and the sums of all parts over columns, 128 bytes for
+/// each.
 const ENTRIES: usize = 1 << 22;
 /// Entries below this fraction of both marginals are left out.
 const NEGLIGIBLE: f64 = 1e-10;
@@ -141,7 +144,14 @@ impl Part {
         let last = &equations.last.1.weights;
         let tiles = ground.tiles(&state.g, false);
         let (targets, most) = (ground.targets(), (ENTRIES / ground.sources()).max(1));
-        let mut part = Part { ends: Vec::with_capacity(rows.len()), columns: Vec::new(), masses: Vec::new() };
+        // All room at once: growth by doubling could take twice as much, and what is not written
+        // is not held.
+        let room = rows.len() * most.min(targets);
+        let mut part = Part {
+            ends: Vec::with_capacity(rows.len()),
+            columns: Vec::with_capacity(room),
+            masses: Vec::with_capacity(room),
+        };
         let mut buffer = vec![0.0; ROWS.min(rows.len()) * COLUMNS.min(targets)];
         for rows in rows.chunks(ROWS) {
             let mut kept: Vec<Vec<(u32, f64)>> = vec![Vec::new(); rows.len()];
@@ -159,13 +169,14 @@ impl Part {
                             kept.push(((start + k) as u32, mass));
                         }
                     }
+                    // After every tile, so that no row is ever held whole.
+                    if kept.len() > most {
+                        kept.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                        kept.truncate(most);
+                    }
                 }
             }
-            for mut row in kept {
-                if row.len() > most {
-                    row.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-                    row.truncate(most);
-                }
+            for row in kept {
                 part.columns.extend(row.iter().map(|entry| entry.0));
                 part.masses.extend(row.iter().map(|entry| entry.1));
                 part.ends.push(part.masses.len());
@@ -202,4 +213,40 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn add(to: &mut [f64], factor: f64, vector: &[f64]) {
     to.iter_mut().zip(vector).for_each(|(to, value)| *to += factor * value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entropic::Side;
+    use super::super::ground::{Cost, Ground};
+    use super::*;
+    use ndarray::Array2;
+
+    #[test]
+    fn the_plan_takes_the_stated_room_and_rows_keep_their_largest() {
+        let (n, m) = (40, 150_000);
+        let line = |n: usize| Array2::from_shape_fn((n, 1), |(i, _)| i as f64 / n as f64);
+        let ground = Ground::points(Cost::SquaredEuclidean, line(n), line(m));
+        let back = Ground::points(Cost::SquaredEuclidean, line(m), line(n));
+        let side = |n: usize| Side { weights: vec![1.0 / n as f64; n], relaxation: None };
+        let (first, last) = (side(n), side(m));
+        let equations = Equations { first: (&ground, &first), last: (&back, &last), mass: 1.0, epsilon: 1.0 };
+        let state = State {
+            f: vec![0.0; n],
+            g: vec![0.0; m],
+            residual: vec![0.0; n],
+            first_marginal: first.weights.clone(),
+            last_marginal: last.weights.clone(),
+            error: 0.0,
+        };
+        let linearised = Linearised::new(&equations, &state);
+        let held = |part: &Part| part.masses.capacity().max(part.columns.capacity());
+        assert!(linearised.parts.iter().map(held).sum::<usize>() <= ENTRIES);
+        // More entries than there is room for, largest near the first source, at zero.
+        let most = ENTRIES / n;
+        assert!(linearised.parts.iter().flat_map(|part| part.rows()).all(|row| row.count() == most));
+        let mut columns = linearised.parts[0].columns[..most].to_vec();
+        columns.sort_unstable();
+        assert!(columns.iter().enumerate().all(|(k, column)| k as u32 == *column));
+    }
 }

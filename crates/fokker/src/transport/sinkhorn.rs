@@ -1,7 +1,7 @@
 //! Entropic optimal transport by Sinkhorn's iteration on logarithms.
 
 use super::coupling::Coupling;
-use super::entropic::{Problem, Side, iterate};
+use super::entropic::{Outcome, Problem, Side, iterate};
 use super::exact::{Solved, check_clouds, sum};
 use super::frame::{Frame, scaled};
 use super::ground::Cost;
@@ -91,8 +91,9 @@ impl SinkhornOptions<'_> {
 pub enum SinkhornStatus {
     /// The marginal error is within the tolerance.
     Converged,
-    /// The iterations ran out first, or the rounding of the costs hides a smaller error (ε below
-    /// about 1e-10 of the cost); the result is what was reached.
+    /// The iterations ran out first, or rounding hides a smaller error (ε below about 1e-10 of the
+    /// cost) and the iteration gave up: steps were refused, and in 50 iterations neither did the
+    /// error fall by a hundredth nor the dual rise beyond rounding. The result is what was reached.
     IterationLimit,
 }
 
@@ -131,10 +132,16 @@ pub struct Entropic {
     pub marginal_error: f64,
     frame: Frame,
     problem: Problem,
+    /// ε in multiples of the median cost between the centred clouds.
+    pub(super) relative_epsilon: f64,
     f: Vec<f64>,
     g: Vec<f64>,
     prune_sources: bool,
 }
+
+/// Strengths in the frame, where costs are near one, are numbers of which multiples and inverses
+/// are numbers too.
+const STRENGTHS: std::ops::RangeInclusive<f64> = 1e-300..=1e300;
 
 /// Entropic coupling of two weighted clouds, balanced, semi-relaxed or unbalanced.
 ///
@@ -162,12 +169,14 @@ pub struct Entropic {
 /// plain iteration and a shorter step follow. So ε of a thousandth of the cost takes about as many
 /// iterations as one of a tenth. Only penalties ρ above a million ε can still take thousands.
 ///
-/// Memory O(n + m), and at most 50 MB for the plan of Newton's steps, which has 2²² entries at
-/// most (rows keep their largest); O(n m) exponentials per iteration; same bits at any number of
+/// Memory O(n + m), of which the sums of Newton's steps over columns take 128 bytes for each, and at
+/// most 50 MB for the plan of these steps, which has 2²² entries at most (rows keep their largest),
+/// with 8 MB per thread while it is built; O(n m) exponentials per iteration; same bits at any number of
 /// threads.
 ///
 /// # Errors
-/// As [`exact`](super::exact); strengths out of range. Masses may differ when a side is relaxed.
+/// As [`exact`](super::exact); strengths out of range, also in units of the cost: below 1e-300 or
+/// above 1e300 of it. Masses may differ when a side is relaxed.
 ///
 /// # Source
 /// [peyre2019, ch. 4 and 10]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
@@ -205,25 +214,48 @@ pub fn sinkhorn(
     };
     let unit = frame.difference(1.0);
     let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.pair(i, j)) / unit;
-    let strength = |strength: Strength| match strength {
-        Strength::Absolute(value) => scaled(value, -frame.cost_exponent()) / unit,
-        Strength::Relative(value) if median > 0.0 => value * median,
-        // All points in one place: any strength gives the same plan.
-        Strength::Relative(value) => value,
+    let strength = |name: &'static str, strength: Strength| {
+        let (value, framed) = match strength {
+            Strength::Absolute(value) => (value, scaled(value, -frame.cost_exponent()) / unit),
+            Strength::Relative(value) if median > 0.0 => (value, value * median),
+            // All points in one place: any strength gives the same plan.
+            Strength::Relative(value) => (value, value),
+        };
+        if STRENGTHS.contains(&framed) {
+            return Ok(framed);
+        }
+        let (least, most) = (STRENGTHS.start(), STRENGTHS.end());
+        let requirement = match strength {
+            // The scale itself may be out of the range of numbers: its power of ten is not.
+            Strength::Absolute(_) => format!(
+                "between {least:e} and {most:e} of the cost, which is of the scale 1e{:.0}",
+                (f64::from(frame.cost_exponent()) * 2f64.log10()) + unit.log10()
+            ),
+            Strength::Relative(_) => format!("between about {least:e} and {most:e}"),
+        };
+        Err(Error::Argument { name, requirement, found: value })
     };
+    let relaxation = |name, given: Option<Strength>| given.map(|given| strength(name, given)).transpose();
     let problem = Problem {
         mass: (a.total * b.total).sqrt(),
-        source: Side { weights: a.values, relaxation: options.source_relaxation.map(strength) },
-        target: Side { weights: b.values, relaxation: options.target_relaxation.map(strength) },
-        epsilon: strength(options.epsilon),
+        source: Side {
+            weights: a.values,
+            relaxation: relaxation("source_relaxation", options.source_relaxation)?,
+        },
+        target: Side {
+            weights: b.values,
+            relaxation: relaxation("target_relaxation", options.target_relaxation)?,
+        },
+        epsilon: strength("epsilon", options.epsilon)?,
     };
     // The centred clouds may be much nearer to each other than the given ones.
     let start = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j));
     let outcome = iterate(&frame.ground, &problem, start, options)?;
-    finish(frame, problem, outcome)
+    let relative_epsilon = if start > 0.0 { problem.epsilon / start } else { problem.epsilon };
+    Ok(finish(frame, problem, relative_epsilon, outcome))
 }
 
-fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> Result<Entropic> {
+fn finish(frame: Frame, problem: Problem, relative_epsilon: f64, outcome: Outcome) -> Entropic {
     let (mut u, mut v) = (outcome.f.clone(), outcome.g.clone());
     frame.duals(&mut u, &mut v);
     let exponent = frame.cost_exponent();
@@ -241,7 +273,7 @@ fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> 
     let prune_sources = problem.source.relaxation.is_none() && problem.target.relaxation.is_some();
     let rescale =
         |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
-    Ok(Entropic {
+    Entropic {
         // Twice the limit leaves room for the rounding of the side that is exact.
         status: SinkhornStatus::of(moved.marginal_error <= 2.0 * outcome.limit),
         iterations: outcome.iterations,
@@ -255,13 +287,21 @@ fn finish(frame: Frame, problem: Problem, outcome: super::entropic::Outcome) -> 
         marginal_error: moved.marginal_error,
         frame,
         problem,
+        relative_epsilon,
         f: outcome.f,
         g: outcome.g,
         prune_sources,
-    })
+    }
 }
 
 impl Entropic {
+    /// Bound on the rounding of the value at large ε: potentials hold ε log a_i, and the mass is
+    /// multiplied by ε.
+    pub(super) fn rounding(&self) -> f64 {
+        let points = self.f.len().max(self.g.len()) as f64;
+        2.0 * f64::EPSILON * self.epsilon * self.problem.mass * (1.0 + points.ln())
+    }
+
     /// One entry of the plan, γ_ij.
     ///
     /// # Panics
