@@ -19,10 +19,9 @@ const RADIUS: f64 = 4.0;
 /// purposes: whatever is refused there is refused by rounding, and shorter steps would only be slow.
 const LEAST_RADIUS: f64 = 1.0 / 256.0;
 /// The iteration gives up when in so many iterations the error has not fallen by the fraction
-/// `PROGRESS`, the dual has not risen by the rounding of them all, and at least `REFUSALS` steps were
+/// `PROGRESS`, the dual has not risen by the rounding of them all, and some step was
 /// refused. (The error alone may stand still for long while potentials travel by many ε.)
 const PATIENCE: usize = 50;
-const REFUSALS: usize = 12;
 const PROGRESS: f64 = 0.01;
 /// Parts of the rows, each with its own sums over columns: fixed, for the same bits at any number of
 /// threads.
@@ -316,7 +315,7 @@ impl Pace {
     }
 
     fn stalled(&self, iteration: usize) -> bool {
-        iteration >= self.since + PATIENCE && self.refusals >= REFUSALS
+        iteration >= self.since + PATIENCE && self.refusals > 0
     }
 }
 
