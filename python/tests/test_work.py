@@ -79,6 +79,8 @@ def interrupted(after=0.3):
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A process that a shell starts in the background ignores interrupts, and so does Python there.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(after, interrupt)
     timer.start()
     try:
@@ -86,6 +88,7 @@ def interrupted(after=0.3):
             yield sent
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, usual)
 
 
 def test_an_interrupted_fit_leaves_the_estimator_as_it_was():
