@@ -31,14 +31,7 @@ pub(super) fn log_density(
     let (first, last) = score.times();
     let mut x = y.to_owned();
     let gained = carry(score, x.view_mut(), (first, last), monitor)?;
-    let mut log = energy(score, last, x.view()) - gained;
-    // Walls fold what lies beyond them into the domain, where it has no business.
-    Zip::from(&mut log).and(y.rows()).for_each(|log, y| {
-        if log_pi(score, y) == f64::NEG_INFINITY {
-            *log = f64::NEG_INFINITY;
-        }
-    });
-    Ok(log)
+    Ok(energy(score, last, x.view()) - gained)
 }
 
 /// `log π + g_t` of points `[n, d]`, `[n]`: the log-density at clock t up to its constant.
