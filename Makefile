@@ -52,7 +52,7 @@ bench: ## run the benchmarks
 	$(CARGO) bench --workspace
 
 bench-quality: ## measure the quality of spectral fits on problems with known answers
-	$(CARGO) test --release --workspace --test spectral_quality -- --include-ignored --nocapture --test-threads 1
+	$(CARGO) test --release --workspace --test spectral_quality -- --nocapture --test-threads 1
 
 # $(call needs,SUBCOMMAND,COMPONENT): says what is missing and how to get it.
 needs = $(CARGO) $(1) --version >/dev/null 2>&1 || { \

@@ -1,5 +1,5 @@
 //! How good spectral fits are on problems with known answers, beside the floor that an independent
-//! sample of the same size gives. `make bench-quality` runs the slow ones and prints all numbers.
+//! sample of the same size gives. `make bench-quality` prints all numbers.
 //!
 //! Every sample has a fixed seed, so nothing here fails by chance; the limits are the published
 //! targets, whose margins over the values found are the comments' business.
@@ -246,7 +246,6 @@ fn the_adjusted_corrector_keeps_the_law_at_large_steps() {
 }
 
 #[test]
-#[ignore = "a minute: run by `make bench-quality`"]
 fn the_lattice_of_8_by_8_sites() {
     let lattice = Lattice::new(8, 8).unwrap();
     let draws = |draws, seed| lattice.sample(&LatticeOptions { draws, seed, ..Default::default() }).unwrap();

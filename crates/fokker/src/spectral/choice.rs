@@ -8,6 +8,7 @@ use crate::{Blocks, Error, Result};
 use fokker_linalg::Cholesky;
 use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
+use serde::{Deserialize, Deserializer};
 
 /// Rows that the covariance of the criterion is taken over.
 const SAMPLE: usize = 512;
@@ -34,8 +35,15 @@ pub(super) struct Criterion<'a> {
 pub struct Tried {
     /// Relative ridge.
     pub ridge: f64,
-    /// Mean over times of the objective on the rows held out, or of Takeuchi's criterion.
+    /// Mean over times of the objective on the rows held out, or of Takeuchi's criterion; infinite
+    /// where the ridge is too small to solve with.
+    #[serde(deserialize_with = "infinite_when_null")]
     pub criterion: f64,
+}
+
+/// JSON has no infinity and holds null in its place.
+pub(super) fn infinite_when_null<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or(f64::INFINITY))
 }
 
 /// The ridge with the smallest criterion, and all that were tried.
@@ -288,5 +296,17 @@ impl Ridge {
                 known: "auto, or a number of at least 0 such as 1e-3".into(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tried;
+
+    #[test]
+    fn an_infinite_criterion_is_read_again() {
+        let tried = Tried { ridge: 1e-6, criterion: f64::INFINITY };
+        let text = serde_json::to_string(&tried).unwrap();
+        assert_eq!(serde_json::from_str::<Tried>(&text).unwrap(), tried);
     }
 }

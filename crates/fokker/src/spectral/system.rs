@@ -12,6 +12,7 @@ pub struct Solve {
     pub time: f64,
     /// Ratio of the extreme eigenvalues of the scaled matrix with its ridge; a lower bound from
     /// the iteration when it was solved by conjugate gradients.
+    #[serde(deserialize_with = "super::choice::infinite_when_null")]
     pub condition: f64,
     /// `|b − (A + η Λ) c| / |b|` in the scaled variables.
     pub residual: f64,
