@@ -26,6 +26,7 @@
 
 mod blocks;
 mod error;
+mod limits;
 mod merge;
 mod monitor;
 mod saved;
@@ -45,6 +46,8 @@ pub mod transport;
 pub(crate) use blocks::in_parallel;
 pub use blocks::{ArrayBlocks, Blocks};
 pub use error::{Error, Result};
+pub use limits::Limits;
+pub(crate) use limits::{all_finite, finite};
 pub use merge::Merge;
 pub use monitor::Monitor;
 

@@ -6,6 +6,7 @@ use crate::args::{ExportName, Format, Global, RobustName, StartName, TuneArgumen
 use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
+use fokker::Limits;
 use fokker::audit::Export;
 use fokker::audit::tune::{
     Robust, Transfer, TuneOptions, Tuned, neighbours, transfer, tune, unseen_neighbours,
@@ -81,9 +82,10 @@ pub struct Problem<'a> {
 pub fn run(arguments: &TuneArguments, global: &Global) -> anyhow::Result<String> {
     let schedule = sampler::schedule(&arguments.schedule)?;
     let schemes = sampler::schemes(&arguments.scheme)?;
-    if let Some(bad) = arguments.nfe.iter().find(|&&nfe| nfe == 0 || nfe > 10_000) {
-        bail!("--nfe must be from 1 to 10000, found {bad}");
-    }
+    arguments
+        .nfe
+        .iter()
+        .try_for_each(|&nfe| Limits::count("--nfe", nfe, Limits::TUNED_EVALUATIONS).map(|_| ()))?;
     if arguments.law.score_eigenvalues.is_some() || arguments.law.score_data.is_some() {
         bail!("grids are tuned for the exact score: leave --score-eigenvalues and --score-data out");
     }

@@ -1,7 +1,7 @@
 //! The audit of any score: exact for its best affine part, a bound for the rest.
 
 use super::matrix::{MatrixPropagation, propagate_matrix};
-use super::report::{Audit, ErrorReport, Start};
+use super::report::{Audit, ErrorReport, OVERFLOW, Start};
 use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule, Spacing};
 use crate::sampling::{
     Limit, RelativeHeun, ReverseProcess, RungeKutta4, SampleOptions, Scheme, Start as Draw, sample,
@@ -9,7 +9,7 @@ use crate::sampling::{
 use crate::score::Score;
 use crate::statistics::{Gaussian, GaussianMixture};
 use crate::transport::bures;
-use crate::{Error, Result};
+use crate::{Error, Result, all_finite, finite};
 use fokker_linalg::{Cholesky, matmul};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
 use std::collections::VecDeque;
@@ -239,7 +239,7 @@ pub fn audit_score(
         Limit::Ode => &RungeKutta4,
     };
     let limit = noised(fine.start()).after(&propagate_matrix(continuous, &fine, &process)?)?;
-    errors.score = limit.distance(&noised(stop))?;
+    errors.score = finite("the score error", limit.distance(&noised(stop))?, OVERFLOW)?;
     let remainder = if affine {
         None
     } else {
@@ -251,6 +251,7 @@ pub fn audit_score(
         let squares: Array1<f64> = apart.rows().into_iter().map(|row| row.dot(&row)).collect();
         let mean = squares.mean().unwrap_or(0.0);
         let error = squares.std(1.0) / (PARTICLES as f64).sqrt();
+        all_finite("the bound on what is not affine", &[mean, error], OVERFLOW)?;
         let root = mean.sqrt();
         Some((root, if root > 0.0 { 0.5 * error / root } else { 0.0 }))
     };
@@ -296,7 +297,8 @@ pub fn affine_w2(
         return Err(Error::Size { name: "score", expected: data.dim(), found: score.dim() });
     }
     let map = propagate_matrix(scheme, grid, &ReverseProcess::new(schedule, score))?;
-    Law::start(data, schedule, grid, start).after(&map)?.distance(&Law::noised(data, 0.0))
+    let w2 = Law::start(data, schedule, grid, start).after(&map)?.distance(&Law::noised(data, 0.0))?;
+    finite("W₂", w2, OVERFLOW)
 }
 
 /// N(mean, FFᵀ).

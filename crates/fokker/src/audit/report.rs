@@ -6,8 +6,11 @@ use super::{continuous, probe};
 use crate::process::{Grid, Schedule};
 use crate::sampling::{Limit, Scheme};
 use crate::statistics::Gaussian;
-use crate::{Error, Result};
+use crate::{Error, Result, all_finite};
 use ndarray::{Array1, Axis, Slice};
+
+/// What to do about errors beyond the range of numbers.
+pub(super) const OVERFLOW: &str = "use more steps, a slower schedule, or data in a larger unit";
 
 /// The law a sampler starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,13 +142,15 @@ impl<'a> Audit<'a> {
     /// The errors of a run from the given start.
     ///
     /// # Errors
-    /// No convergence of a singular value decomposition, for axes that differ.
+    /// Errors beyond the range of numbers; no convergence of a singular value decomposition, for
+    /// axes that differ.
     pub fn report(&self, run: &Run, start: Start) -> Result<ErrorReport> {
         let Pairs { frame, laws } = self.pairs(run, start);
         let mut values = [0.0; 5];
         for (value, (frame, (a, b))) in values.iter_mut().zip(frame.into_iter().zip(&laws)) {
             *value = frame.wasserstein2(a, b)?;
         }
+        all_finite("one of the five errors", &values, OVERFLOW)?;
         let [w2, initialisation, truncation, discretisation, score] = values;
         Ok(ErrorReport { w2, initialisation, truncation, discretisation, score })
     }
@@ -153,7 +158,8 @@ impl<'a> Audit<'a> {
     /// The errors of each eigenvalue of the data, in the order they were given.
     ///
     /// # Errors
-    /// A score whose axes differ from those of the data: its errors belong to no eigenvalue.
+    /// A score whose axes differ from those of the data: its errors belong to no eigenvalue. Errors
+    /// beyond the range of numbers.
     pub fn per_eigenvalue(&self, run: &Run, start: Start) -> Result<PerEigenvalue> {
         let Pairs { frame, laws } = self.pairs(run, start);
         let mut vectors = Vec::with_capacity(5);
@@ -163,6 +169,7 @@ impl<'a> Audit<'a> {
                 reason: "the score has other axes than the data".into(),
                 remedy: "ask for the total",
             })?;
+            all_finite("the error of an eigenvalue", &squares, OVERFLOW)?;
             vectors.push(squares.mapv(f64::sqrt).select(Axis(0), &frame.members));
         }
         let mut vectors = vectors.into_iter();
@@ -188,7 +195,7 @@ impl<'a> Audit<'a> {
     /// `[steps + 1]`.
     ///
     /// # Errors
-    /// As [`Audit::run`]; a score whose axes differ from those of the data.
+    /// As [`Audit::run`]; a score whose axes differ from those of the data; numbers beyond their range.
     pub fn along_time(&self, scheme: &dyn Scheme, grid: &Grid, start: Start) -> Result<Vec<f64>> {
         let frame = self.used.as_ref().unwrap_or(&self.exact);
         if !frame.is_diagonal() {
@@ -209,6 +216,7 @@ impl<'a> Audit<'a> {
             let weights = frame.multiplicity().slice_axis(Axis(0), Slice::from(columns.clone()));
             squares.map_or(0.0, |squares| (&squares * &weights).sum())
         })?;
+        all_finite("W₂ along time", &sums, OVERFLOW)?;
         Ok(sums.into_iter().map(f64::sqrt).collect())
     }
 

@@ -3,11 +3,8 @@
 use super::energy::BLOCK;
 use super::{Energy, Scheme};
 use crate::sampling::Noise;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Limits, Monitor, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
-
-/// Most steps of a prediction: more would be a mistaken time or unit.
-const MOST_STEPS: f64 = 1e7;
 
 /// Iterations that an implicit step may take.
 const ITERATIONS: usize = 500;
@@ -47,8 +44,8 @@ impl Default for PredictOptions<'_> {
 /// potential per interval is not crossed. Same bits at any number of threads.
 ///
 /// # Errors
-/// Times that do not increase from `from`, that the energy does not cover or that are more than ten
-/// million steps away, bad points or weights,
+/// Times that do not increase from `from`, that the energy does not cover or that are more than
+/// [`Limits::STEPS`] steps away, clouds beyond [`Limits::MEMORY`], bad points or weights,
 /// a negative temperature with noise, a step that does not converge or leaves the range of numbers,
 /// an interruption.
 ///
@@ -114,6 +111,7 @@ fn check(
     if times.is_empty() {
         return Err(Error::Empty { name: "times" });
     }
+    Limits::rows("particles at all times", x.nrows().saturating_mul(times.len()), x.ncols())?;
     let mut before = from;
     for (i, &t) in times.iter().enumerate() {
         energy.check_time(t)?;
@@ -160,9 +158,10 @@ fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Resu
         let share = (stop - t) / interval * per_interval as f64;
         // Rounding must not make 1.0000000000000002 intervals two steps.
         let count = (share * (1.0 - 1e-12)).ceil().max(1.0);
-        if planned.len() as f64 + count > MOST_STEPS {
+        // More would be a mistaken time or unit.
+        if planned.len() as f64 + count > Limits::STEPS as f64 {
             let reason =
-                format!("to time {stop} it takes {count:.1e} steps, and {MOST_STEPS:.0e} are the most");
+                format!("to time {stop} it takes {count:.1e} steps, and {} are the most", Limits::STEPS);
             let remedy = "predict to earlier times, or take fewer steps per interval";
             return Err(Error::Undefined { what: "the prediction", reason, remedy });
         }

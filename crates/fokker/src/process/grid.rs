@@ -1,7 +1,7 @@
 //! Grids of decreasing times on which the process is reversed.
 
 use super::{OrnsteinUhlenbeck, Schedule};
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 use std::str::FromStr;
 
 /// One step of a sampler, from time `t` down to `s`.
@@ -101,11 +101,9 @@ impl Grid {
     /// A grid of `steps` intervals down to the time `stop`.
     ///
     /// # Errors
-    /// No step, a stop outside [0, start), or values of the spacing that make no decreasing grid.
+    /// No step or more than [`Limits::STEPS`], a stop outside [0, start), or values of the spacing that make no decreasing grid.
     pub fn new(spacing: Spacing, steps: usize, stop: f64, schedule: &dyn Schedule) -> Result<Self> {
-        if steps == 0 {
-            return Err(Error::Argument { name: "steps", requirement: "at least 1".into(), found: 0.0 });
-        }
+        Limits::steps("steps", steps)?;
         let horizon = schedule.horizon();
         if !(stop >= 0.0 && stop < horizon) {
             let requirement = format!("at least 0 and below the horizon {horizon}");
@@ -270,6 +268,7 @@ fn check_decreasing(name: &'static str, values: &[f64]) -> Result<()> {
     if values.len() < 2 {
         return Err(Error::Size { name, expected: 2, found: values.len() });
     }
+    Limits::steps(name, values.len() - 1)?;
     for (i, &value) in values.iter().enumerate() {
         let fault = |requirement| Error::Entry { name, requirement, index: vec![i], found: value };
         if !value.is_finite() {

@@ -2,7 +2,7 @@
 
 use super::{BLOCK, Noise, ReverseProcess, Scheme, State, Work};
 use crate::process::Grid;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Limits, Monitor, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +42,8 @@ impl SampleOptions<'_> {
         if self.particles == 0 {
             return Err(Error::Argument { name: "particles", requirement: "at least 1".into(), found: 0.0 });
         }
+        // Whole blocks are drawn, the last one padded.
+        Limits::rows("particles", self.particles.saturating_add(2 * BLOCK), dim)?;
         // Streams count blocks in 32 bits.
         let last = self.first.checked_add(self.particles).filter(|&last| last.div_ceil(BLOCK) <= 1 << 32);
         if last.is_none() {

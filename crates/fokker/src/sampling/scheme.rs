@@ -6,7 +6,7 @@ use super::{
 };
 use crate::process::{Grid, OrnsteinUhlenbeck, Reference, Schedule, Step};
 use crate::score::Score;
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 
 /// The noising process together with a score: all that is needed to reverse it.
@@ -209,7 +209,7 @@ pub fn evaluations(scheme: &dyn Scheme, grid: &Grid) -> usize {
 /// The most steps whose score evaluations fit into a budget, down to the time `stop`.
 ///
 /// # Errors
-/// A budget below one step's evaluations.
+/// A budget below one step's evaluations or above [`Limits::EVALUATIONS`].
 ///
 /// ```
 /// use fokker::sampling::{parse_scheme, steps_within};
@@ -221,6 +221,9 @@ pub fn steps_within(budget: usize, scheme: &dyn Scheme, stop: f64) -> Result<usi
     let inner = Step { t: stop + 2.0, s: stop + 1.0, previous: None, last: false, steps: 2 };
     let last = Step { t: stop + 1.0, s: stop, previous: Some(stop + 2.0), last: true, steps: 2 };
     let (inner, last) = (scheme.evaluations(&inner), scheme.evaluations(&last));
+    if budget > 0 {
+        Limits::count("nfe", budget, Limits::EVALUATIONS)?;
+    }
     if budget < last {
         let requirement = format!("at least {last}, one step of {}", scheme.name());
         return Err(Error::Argument { name: "nfe", requirement, found: budget as f64 });

@@ -5,7 +5,7 @@ use super::corrector::{Addresses, Corrector};
 use super::fit::SpectralFit;
 use crate::process::{Grid, Linear};
 use crate::sampling::{RelativeHeun, ReverseProcess, SampleOptions, Scheme, Start, sample};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Limits, Monitor, Result};
 use ndarray::Array2;
 
 /// Options of [`SpectralFit::sample`].
@@ -76,10 +76,8 @@ impl SpectralFit {
                 format!("positive and below the last time of the fit, {end} (its first is {begin})");
             return Err(Error::Argument { name: "stop", requirement, found: stop });
         }
-        if !(1..=1_000_000).contains(&steps) {
-            let requirement = "from 1 to 1000000".into();
-            return Err(Error::Argument { name: "steps", requirement, found: steps as f64 });
-        }
+        Limits::steps("steps", steps)?;
+        Limits::rows("particles", particles, self.dim())?;
         let schedule = Linear::constant(1.0, end)?;
         let times: Vec<f64> = log_spaced(stop, end, steps + 1).into_iter().rev().collect();
         let grid = Grid::from_times(times, &schedule)?;

@@ -12,6 +12,7 @@ use crate::args::{ErrorsArguments, Format, Global};
 use crate::progress::Progress;
 use crate::report::wrapped;
 use anyhow::bail;
+use fokker::Limits;
 use fokker::audit::Audit;
 
 /// Runs the command.
@@ -74,10 +75,9 @@ fn check_lists(
     grids: &[(String, GridSource)],
     horizon: f64,
 ) -> anyhow::Result<()> {
-    for (name, list) in [("--steps", &arguments.steps), ("--nfe", &arguments.nfe)] {
-        if let Some(&bad) = list.iter().find(|&&n| n == 0 || n > 10_000_000) {
-            bail!("{name} must be from 1 to 10000000, found {bad}");
-        }
+    let (steps, nfe) = (&arguments.steps, &arguments.nfe);
+    for (name, list, most) in [("--steps", steps, Limits::STEPS), ("--nfe", nfe, Limits::EVALUATIONS)] {
+        list.iter().try_for_each(|&n| Limits::count(name, n, most).map(|_| ()))?;
     }
     if let Some(bad) = arguments.stop.iter().find(|&&stop| !(stop >= 0.0 && stop < horizon)) {
         bail!("--stop must be at least 0 and below the schedule's horizon {horizon}, found {bad}");

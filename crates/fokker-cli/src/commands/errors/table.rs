@@ -235,14 +235,14 @@ impl Table<'_> {
     }
 
     fn fill(&self, cell: &mut Cell, run: &Run, start: StartName) -> fokker::Result<()> {
-        let ErrorReport { w2, initialisation, truncation, discretisation, score } =
-            self.audit.report(run, start.into())?;
-        if ![w2, initialisation, truncation, discretisation, score].iter().all(|error| error.is_finite()) {
-            let reason = "the errors are beyond the range of numbers: use more steps, or a slower schedule";
-            cell.reason = Some(reason.to_owned());
-            return Ok(());
+        match self.audit.report(run, start.into()) {
+            Ok(errors) => fill_cell(cell, &errors),
+            Err(error) if error.is_input() => {
+                cell.reason = Some(error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
-        fill_cell(cell, &ErrorReport { w2, initialisation, truncation, discretisation, score });
         if self.extras.per_eigenvalue {
             cell.per_eigenvalue = Some(self.audit.per_eigenvalue(run, start.into())?.into());
         }

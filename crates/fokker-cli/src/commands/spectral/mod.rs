@@ -9,10 +9,10 @@ use crate::args::{DensityArguments, DrawArguments, Global, ProblemArguments, Sco
 use crate::files::{Values, check_output, read_bytes, read_rows, write_npy};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
-use fokker::Monitor;
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::spectral::{Coordinates, Corrector, Density, DrawOptions, SpectralFit};
 use fokker::statistics::GaussianMixture;
+use fokker::{Limits, Monitor};
 use ndarray::Array2;
 use serde_json::json;
 use std::path::Path;
@@ -242,9 +242,7 @@ impl Problem {
 }
 
 fn check_count(n: usize, d: usize) -> Result<()> {
-    if n == 0 || n.saturating_mul(d) > 1 << 30 {
-        bail!("-n must be from 1 to {}, found {n}", (1 << 30) / d.max(1));
-    }
+    Limits::count("-n", n, Limits::most_rows(d))?;
     Ok(())
 }
 

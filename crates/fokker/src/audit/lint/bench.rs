@@ -36,7 +36,10 @@ impl<'a> Bench<'a> {
 
     /// Size √E|x|² of the data.
     pub fn size(&self) -> f64 {
-        (self.law.values().sum() + self.law.mean().dot(self.law.mean())).sqrt()
+        // Scaled, since the squares of what has an error may not have a sum.
+        let entries = || self.law.values().iter().map(|v| v.sqrt()).chain(self.law.mean().iter().copied());
+        let largest = entries().fold(f64::MIN_POSITIVE, |m: f64, x| m.max(x.abs()));
+        largest * entries().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
     }
 
     fn grid(&self, sigmas: &[f64]) -> Option<Grid> {

@@ -31,7 +31,7 @@ use super::{Audit, ErrorReport, Start};
 use crate::process::{Grid, Schedule};
 use crate::sampling::{Scheme, evaluations};
 use crate::statistics::Gaussian;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Limits, Monitor, Result};
 use objective::{Ending, Objective};
 use rayon::prelude::*;
 
@@ -103,7 +103,7 @@ pub struct Tuned {
 /// N = 20. The same inputs give the same bits.
 ///
 /// # Errors
-/// No law, a budget below one step, a stop outside [0, T), a scheme that is defined on none of
+/// No law, a budget below one step or above [`Limits::TUNED_EVALUATIONS`], a stop outside [0, T), a scheme that is defined on none of
 /// the standard grids, or an interruption.
 ///
 /// ```
@@ -123,6 +123,7 @@ pub fn tune(
     if laws.is_empty() {
         return Err(Error::Empty { name: "laws" });
     }
+    Limits::count("nfe", nfe, Limits::TUNED_EVALUATIONS)?;
     let audits: Vec<Audit> = laws.iter().map(|law| Audit::new(law, schedule)).collect();
     let exact = |grid: &Grid| Ok(options.robust.combine(&errors_on(&audits, scheme, grid, options.start)?));
     let standards = standard::evaluate(scheme, nfe, schedule, options.stop, &exact)?;
@@ -159,17 +160,7 @@ pub fn tune(
 
 /// W₂ of a grid on each law.
 fn errors_on(audits: &[Audit], scheme: &dyn Scheme, grid: &Grid, start: Start) -> Result<Vec<f64>> {
-    audits
-        .iter()
-        .map(|audit| match audit.errors(scheme, grid, start)?.w2 {
-            w2 if w2.is_finite() => Ok(w2),
-            _ => Err(Error::Undefined {
-                what: "W₂",
-                reason: format!("{} overflows on this grid", scheme.name()),
-                remedy: "use more steps",
-            }),
-        })
-        .collect()
+    audits.iter().map(|audit| Ok(audit.errors(scheme, grid, start)?.w2)).collect()
 }
 
 /// Starts per ending, and how many of all are minimised to the end: more have not found a better

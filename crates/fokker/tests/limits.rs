@@ -1,0 +1,61 @@
+//! Slips of scale are errors, and nothing that is not a number leaves: whoever calls.
+
+use fokker::audit::tune::{TuneOptions, tune};
+use fokker::audit::{Audit, Start, lint_sigmas};
+use fokker::process::{Grid, Linear, Spacing, parse_schedule};
+use fokker::sampling::{DpmPlusPlus2M, ReverseProcess, SampleOptions, parse_scheme, sample, steps_within};
+use fokker::score::GaussianScore;
+use fokker::statistics::Gaussian;
+use ndarray::{Array1, array};
+
+fn law(values: Array1<f64>) -> Gaussian {
+    Gaussian::from_eigenvalues(values).unwrap()
+}
+
+#[test]
+fn more_than_can_be_held_is_refused_before_it_is_tried() {
+    let huge = 1 << 40;
+    let (data, schedule) = (law(array![1.0]), Linear::new(0.05, 10.0, 1.0).unwrap());
+    let says = |error: fokker::Error, words: &str| {
+        assert!(error.is_input() && error.to_string().contains(words), "{error}");
+    };
+    says(Grid::new(Spacing::Uniform, huge, 0.0, &schedule).unwrap_err(), "from 1 to 10000000");
+    says(steps_within(huge, &DpmPlusPlus2M, 0.0).unwrap_err(), "from 1 to 10000000");
+    says(tune(&[data.clone()], &DpmPlusPlus2M, huge, &schedule, &TuneOptions::default()).unwrap_err(), "nfe");
+    let score = GaussianScore::new(&data, &schedule);
+    let grid = Grid::new(Spacing::Uniform, 3, 0.0, &schedule).unwrap();
+    let options = SampleOptions { particles: huge, ..Default::default() };
+    let drawn = sample(&ReverseProcess::new(&schedule, &score), &DpmPlusPlus2M, &grid, &options);
+    says(drawn.unwrap_err(), "particles must be at most 1073741824 of dimension 1");
+}
+
+#[test]
+fn errors_beyond_the_range_of_numbers_are_errors() {
+    // e^{2·400} is no number, and neither is the sum of two variances of 1e308.
+    for (values, schedule) in
+        [(array![1.0, 2.0, 0.5], "constant:400"), (array![1e308, 1e308], "linear:0.05:10")]
+    {
+        let schedule = parse_schedule(schedule).unwrap();
+        let (data, scheme) = (law(values), parse_scheme("dpmpp-2m").unwrap());
+        let audit = Audit::new(&data, &*schedule);
+        let grid = Grid::new(Spacing::Uniform, 50, 0.0, &*schedule).unwrap();
+        let error = audit.errors(&*scheme, &grid, Start::Normal).unwrap_err();
+        assert!(error.is_input() && error.to_string().contains("beyond the range of numbers"), "{error}");
+        assert!(audit.along_time(&*scheme, &grid, Start::Normal).is_err());
+    }
+}
+
+#[test]
+fn findings_cost_a_number_or_nothing() {
+    let scheme = parse_scheme("dpmpp-2m").unwrap();
+    for scale in [1e308, 1e300, 1.0, 1e-300, 0.0] {
+        let data = law(array![scale, scale, 0.5 * scale]);
+        for sigmas in [&[14.6, 5.0, 5.0, 1.0, 0.2][..], &[1e300, 1e150, 1.0, 1e-150, 0.0], &[1e-300, 1e-310]]
+        {
+            for finding in lint_sigmas(sigmas, &data, &*scheme).unwrap() {
+                assert!(finding.w2_cost.is_none_or(f64::is_finite), "{finding:?}");
+                assert!(!finding.message.contains("NaN") && !finding.message.contains("inf"), "{finding:?}");
+            }
+        }
+    }
+}
