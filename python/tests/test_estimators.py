@@ -117,6 +117,11 @@ def test_fits_survive_pickling_and_processes(estimator, arguments):
     again = pickle.loads(pickle.dumps(fitted))
     assert again.to_bytes() == fitted.to_bytes()
     assert again.score(*arguments) == fitted.score(*arguments)
+    # Pickles hold the same bytes, whose checksum finds a flipped bit.
+    changed = bytearray(fitted.to_bytes())
+    changed[-20] ^= 1
+    with pytest.raises(ValueError, match="checksum"):
+        type(fitted).from_bytes(bytes(changed))
     elsewhere = Parallel(n_jobs=2)(delayed(fitted.score)(*arguments) for _ in range(2))
     assert elsewhere == [fitted.score(*arguments)] * 2
 

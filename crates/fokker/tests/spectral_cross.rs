@@ -328,11 +328,26 @@ fn a_saved_fit_is_the_same_fit() {
     for length in [0, 8, 100, bytes.len() - 1] {
         assert!(SpectralFit::from_bytes(&bytes[..length]).unwrap_err().is_input());
     }
-    // Any damaged byte is refused or gives something whole, never a panic.
-    for i in (0..bytes.len()).step_by(7) {
+    // Damage under a checksum of its own is refused or gives something whole, never a panic.
+    for i in (0..bytes.len() - 4).step_by(7) {
         let mut changed = bytes.clone();
         changed[i] ^= 1 << (i % 8);
+        let end = changed.len() - 4;
+        let checksum = crc32fast::hash(&changed[..end]).to_le_bytes();
+        changed[end..].copy_from_slice(&checksum);
         let _ = SpectralFit::from_bytes(&changed);
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_saved_fit_is_found() {
+    let x = GaussianMixture::random(2, 1, 1.0, 3).unwrap().sample(60, 1);
+    let shape = Shape { degree: 2, ..Default::default() };
+    let bytes = fit(&mut blocks(&x), &FitOptions { shape, ..Default::default() }).unwrap().to_bytes();
+    for i in 0..8 * bytes.len() {
+        let mut changed = bytes.clone();
+        changed[i / 8] ^= 1 << (i % 8);
+        assert!(SpectralFit::from_bytes(&changed).is_err(), "bit {i}");
     }
 }
 

@@ -50,7 +50,7 @@ struct InteractionDescription {
 
 impl Energy {
     /// The energy in the safetensors format: arrays of coefficients and centres, and a JSON
-    /// description under the metadata key `fokker`. The same energy gives the same bytes.
+    /// description under the metadata key `fokker`, and a checksum. The same energy gives the same bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut arrays: Vec<(String, ArrayD<f64>)> = Vec::new();
         let mut keep = |name: String, array: ArrayViewD<f64>| arrays.push((name, array.to_owned()));
@@ -216,11 +216,18 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Energy::from_bytes(&bytes[..length]).is_err());
         }
+        for i in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[i / 8] ^= 1 << (i % 8);
+            assert!(Energy::from_bytes(&changed).is_err(), "bit {i}");
+        }
         // Every byte of the header replaced by some that mean something in JSON.
-        for i in 0..bytes.len() {
+        for i in 0..bytes.len() - 4 {
             for byte in *b"09-e\"{}[]:,\\\x00\xff" {
                 let mut changed = bytes.clone();
                 changed[i] = byte;
+                // With a checksum of its own, so that what lies behind it is reached.
+                crate::saved::seal(&mut changed);
                 if let Ok(energy) = Energy::from_bytes(&changed) {
                     let _ = energy.potential(0.3, array![[0.1, 0.2]].view());
                 }

@@ -24,7 +24,7 @@ struct Description {
 
 impl SpectralFit {
     /// The fit in the safetensors format: the coefficients `[times, functions]` in order of
-    /// [`EigenScore::functions`], everything else as JSON metadata.
+    /// [`EigenScore::functions`], everything else as JSON metadata, and a checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
         let path = self.score.path();
         let description = Description {
