@@ -15,7 +15,8 @@ snapshots of a population      :class:`fokker.PopulationEnergy`: the energy that
 =============================  =====================================================================
 
 Arrays are float64 ``[n, d]``, a row a particle. An array of that kind in C order is not copied; any
-other that holds numbers is copied once. Work runs off the interpreter's lock, in as many threads as
+other that holds numbers is copied once; rows and images of uint8 are pixels and become x/127.5 − 1, in
+[−1, 1], as from files (data frames keep their numbers). Work runs off the interpreter's lock, in as many threads as
 ``RAYON_NUM_THREADS`` says (all by default) with the same bits for any number, and stops at Ctrl-C.
 
 What cannot be used is a :class:`fokker.InputError`, a ``ValueError``; a method that fails on valid

@@ -17,6 +17,7 @@ __all__ = [
     "SpectralFit",
     "SpectralMoments",
     "Texture",
+    "as_image",
     "as_matrix",
     "as_vector",
     "audit_affine",
@@ -56,6 +57,7 @@ class NumericalError(ArithmeticError):
     expected: str | None
     reason: str | None
 
+def as_image(x: ArrayLike | Any, name: str) -> _Array: ...
 def as_matrix(x: ArrayLike | Any, name: str) -> _Array: ...
 def as_vector(x: ArrayLike | Any, name: str) -> _Array: ...
 def exact(
@@ -193,7 +195,7 @@ def audit_errors(
     along_time: bool,
 ) -> dict[str, Any]: ...
 def audit_affine(
-    score: Any, law: Law, rows: ArrayLike, noise: ArrayLike, schedule: Schedule, sampler: dict[str, Any]
+    score: Any, law: Law, data: ArrayLike, noise: ArrayLike, schedule: Schedule, sampler: dict[str, Any]
 ) -> dict[str, Any]: ...
 def audit_sample(
     score: Any, dim: int, schedule: Schedule, sampler: dict[str, Any], particles: int, seed: int

@@ -5,7 +5,7 @@
 //! borrowed crosses into Python.
 
 use crate::convert::matrix;
-use crate::work::{Watch, in_callback, lock};
+use crate::work::{Watch, called_from, depth, lock};
 use fokker::process::Step;
 use fokker::sampling::{Limit, ReverseProcess, Scheme, State, Work};
 use fokker::score::Score;
@@ -82,7 +82,7 @@ impl StepScore {
         });
         match answer {
             Some(Ok(score)) => Ok(score.into_pyarray(py)),
-            Some(Err(error)) => Err(crate::convert::raise(py, error)),
+            Some(Err(error)) => Err(crate::errors::raise(py, error)),
             None => Err(PyRuntimeError::new_err("score can be called only inside the step it was given to")),
         }
     }
@@ -157,11 +157,11 @@ impl<'a> PythonScheme<'a> {
         x: Array2<f64>,
         z: Array2<f64>,
     ) -> Result<Array2<f64>> {
-        let (say, hear) = channel();
+        let ((say, hear), depth) = (channel(), depth());
         thread::scope(|scope| {
             let speaker = say.clone();
             scope.spawn(move || {
-                in_callback();
+                called_from(depth);
                 let result = Python::attach(|py| self.python(py, speaker, step, x, z));
                 let _ = say.send(Message::Done(result));
             });

@@ -1,108 +1,75 @@
-//! Arrays in, errors out: the only place that knows numpy's layouts and the library's errors.
+//! Arrays in: the only place that knows numpy's layouts.
 //!
 //! A float64 array in C order is used where it is. Anything else that holds numbers (other types
 //! and orders, strides, lists, data frames) is copied once. What does not is refused in a sentence.
+//! Rows and images of uint8 are pixels and come as [`fokker::pixel`] has them, as from files.
 
-use fokker::Error;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use pyo3::create_exception;
-use pyo3::exceptions::{PyArithmeticError, PyTypeError, PyValueError};
+use crate::errors::refuse;
+use crate::recognise::{check_entries, check_object};
+use numpy::{
+    PyArray1, PyArray2, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-create_exception!(
-    fokker,
-    InputError,
-    PyValueError,
-    "An argument that cannot be used: a ValueError that carries numbers.\n\n\
-     Attributes, None where they do not apply: argument (its name), index (of the first bad entry,\n\
-     one number per axis), found, expected."
-);
-create_exception!(
-    fokker,
-    NumericalError,
-    PyArithmeticError,
-    "A numerical method failed on valid input.\n\n\
-     Attributes: argument (the method), reason; index, found and expected are None."
-);
-
-/// What an exception says beside its message.
-#[derive(Default)]
-struct Details {
-    argument: Option<String>,
-    index: Option<Vec<usize>>,
-    found: Option<f64>,
-    expected: Option<String>,
-    reason: Option<String>,
+/// What an argument is, as messages say it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers `[n]`.
+    List,
+    /// Numbers `[n, d]`.
+    Table,
+    /// Particles or samples `[n, d]`.
+    Rows,
+    /// Pixels `[M, N]` or `[M, N, C]`.
+    Image,
 }
 
-impl Details {
-    fn of(error: &Error) -> Details {
-        let named = |name: &str| Details { argument: Some(name.to_owned()), ..Details::default() };
-        match error {
-            Error::Empty { name } => named(name),
-            Error::NonFinite { name, index, value } => {
-                Details { index: Some(index.clone()), found: Some(*value), ..named(name) }
-            }
-            Error::Entry { name, requirement, index, found } => Details {
-                index: Some(index.clone()),
-                found: Some(*found),
-                expected: Some((*requirement).to_owned()),
-                ..named(name)
-            },
-            Error::Argument { name, requirement, found } => {
-                Details { found: Some(*found), expected: Some(requirement.clone()), ..named(name) }
-            }
-            Error::Name { what, known, .. } => Details { expected: Some(known.clone()), ..named(what) },
-            Error::Size { name, expected, found } => {
-                Details { found: Some(*found as f64), expected: Some(expected.to_string()), ..named(name) }
-            }
-            Error::Parse { what, reason } | Error::Numerical { what, reason } => {
-                Details { reason: Some(reason.clone()), ..named(what) }
-            }
-            Error::Undefined { what, reason, remedy } => {
-                Details { reason: Some(reason.clone()), expected: Some((*remedy).to_owned()), ..named(what) }
-            }
-            other => Details { reason: Some(other.to_string()), ..Details::default() },
+impl Kind {
+    /// Name and shape.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::List => "a 1-D array of numbers",
+            Kind::Table | Kind::Rows => "a 2-D array [n, d] of numbers",
+            Kind::Image => "an image, [M, N] or [M, N, C]",
         }
     }
 
-    fn on(self, py: Python, error: PyErr) -> PyErr {
-        let value = error.value(py);
-        let index = self.index.map(|index| pyo3::types::PyTuple::new(py, index)).transpose();
-        // Exceptions have a dictionary: setting an attribute cannot fail.
-        let _ = value.setattr("argument", self.argument);
-        let _ = value.setattr("index", index.ok().flatten());
-        let _ = value.setattr("found", self.found);
-        let _ = value.setattr("expected", self.expected);
-        let _ = value.setattr("reason", self.reason);
-        error
+    fn holds(self, dimensions: usize) -> bool {
+        match self {
+            Kind::List => dimensions == 1,
+            Kind::Table | Kind::Rows => dimensions == 2,
+            Kind::Image => dimensions == 2 || dimensions == 3,
+        }
     }
 }
 
-/// The exception for an error of the library.
-pub fn raise(py: Python, error: Error) -> PyErr {
-    let message = error.to_string();
-    let exception =
-        if error.is_input() { InputError::new_err(message) } else { NumericalError::new_err(message) };
-    Details::of(&error).on(py, exception)
+/// Rows `[n, d]` of particles or samples; not copied when they are float64 in C order.
+///
+/// # Errors
+/// What is not a table of numbers.
+pub fn rows<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<PyReadonlyArray2<'py, f64>> {
+    table(object, name, Kind::Rows)
 }
 
-/// An argument that cannot be used, in a sentence.
-pub fn refuse(py: Python, name: &str, message: String) -> PyErr {
-    Details { argument: Some(name.to_owned()), ..Details::default() }.on(py, InputError::new_err(message))
-}
-
-/// Rows `[n, d]` of numbers; not copied when they are float64 in C order.
+/// A table `[n, d]` of numbers that are no particles, such as a covariance; as [`rows`].
 ///
 /// # Errors
 /// What is not a table of numbers.
 pub fn matrix<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<PyReadonlyArray2<'py, f64>> {
-    if let Ok(array) = object.cast::<PyArray2<f64>>()
+    table(object, name, Kind::Table)
+}
+
+fn table<'py>(object: &Bound<'py, PyAny>, name: &str, kind: Kind) -> PyResult<PyReadonlyArray2<'py, f64>> {
+    // Only numpy's own class: those that inherit from it may hide entries.
+    if object.is_exact_instance_of::<PyUntypedArray>()
+        && let Ok(array) = object.cast::<PyArray2<f64>>()
         && array.is_c_contiguous()
     {
         return Ok(array.try_readonly()?);
     }
-    let array = converted(object, name, 2)?;
+    let array = converted(object, name, kind)?;
     Ok(array.cast_into::<PyArray2<f64>>()?.try_readonly()?)
 }
 
@@ -111,12 +78,13 @@ pub fn matrix<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<PyReadonl
 /// # Errors
 /// What is not a row of numbers.
 pub fn vector<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<PyReadonlyArray1<'py, f64>> {
-    if let Ok(array) = object.cast::<PyArray1<f64>>()
+    if object.is_exact_instance_of::<PyUntypedArray>()
+        && let Ok(array) = object.cast::<PyArray1<f64>>()
         && array.is_c_contiguous()
     {
         return Ok(array.try_readonly()?);
     }
-    let array = converted(object, name, 1)?;
+    let array = converted(object, name, Kind::List)?;
     Ok(array.cast_into::<PyArray1<f64>>()?.try_readonly()?)
 }
 
@@ -129,100 +97,73 @@ pub fn optional<'py>(
 }
 
 /// One copy, as float64 in C order.
-fn converted<'py>(object: &Bound<'py, PyAny>, name: &str, dimensions: usize) -> PyResult<Bound<'py, PyAny>> {
+fn converted<'py>(object: &Bound<'py, PyAny>, name: &str, kind: Kind) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
-    if object.hasattr("toarray")? {
-        return Err(refuse(
-            py,
-            name,
-            format!("{name} is sparse, which is not supported: pass {name}.toarray()"),
-        ));
-    }
+    check_object(object, name, kind)?;
     let numpy = py.import("numpy")?;
     let array = match numpy.call_method1("asarray", (object,)) {
         Ok(array) => array,
         Err(error) if error.is_instance_of::<PyValueError>(py) => {
-            let message = format!("{name} must be a table of numbers, but its rows have different lengths");
+            let words = kind.words();
+            let message = format!("{name} must be {words}, but its entries have different lengths");
             return Err(refuse(py, name, message));
         }
         Err(error) => return Err(error),
     };
-    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
-    match kind.as_str() {
+    let class = array.getattr("dtype")?.getattr("kind")?.extract::<String>()?;
+    match class.as_str() {
         "b" | "i" | "u" | "f" => {}
         "c" => {
             return Err(refuse(py, name, format!("Complex data not supported: {name} must be real numbers")));
         }
-        "O" | "U" | "S" | "T" => check_entries(object, &array, name)?,
+        "O" | "U" | "S" | "T" => check_entries(object, &array, name, kind)?,
         _ => {
-            let kind = array.getattr("dtype")?.str()?;
-            return Err(refuse(py, name, format!("{name} must hold numbers, found entries of type {kind}")));
+            let class = array.getattr("dtype")?.str()?;
+            return Err(refuse(py, name, format!("{name} must hold numbers, found entries of type {class}")));
         }
     }
-    check_dimensions(&array, name, dimensions)?;
+    check_dimensions(&array, name, kind)?;
+    // The columns of a data frame are quantities, whatever they are stored in.
+    if matches!(kind, Kind::Rows | Kind::Image)
+        && let Ok(pixels) = array.cast::<PyArrayDyn<u8>>()
+        && !object.hasattr("columns")?
+    {
+        let scaled = pixels.try_readonly()?.as_array().mapv(fokker::pixel);
+        return Ok(PyArrayDyn::from_owned_array(py, scaled.as_standard_layout().into_owned()).into_any());
+    }
     numpy.call_method1("ascontiguousarray", (array, "float64"))
 }
 
-fn check_dimensions(array: &Bound<PyAny>, name: &str, expected: usize) -> PyResult<()> {
+fn check_dimensions(array: &Bound<PyAny>, name: &str, kind: Kind) -> PyResult<()> {
     let shape: Vec<usize> = array.getattr("shape")?.extract()?;
-    if shape.len() == expected {
+    if kind.holds(shape.len()) {
         return Ok(());
     }
     let found = match shape.as_slice() {
         [] => "a single number".to_owned(),
         [n] => format!("a 1-D array of {n} numbers"),
-        more => format!("an array of {} dimensions", more.len()),
+        more => format!("an array of {} dimensions, {more:?}", more.len()),
     };
-    let message = match (expected, shape.len()) {
-        (2, 1) => format!(
-            "{name} must be a 2-D array [n, d], found {found}: Reshape your data with {name}.reshape(-1, 1) for \
-             one column or {name}.reshape(1, -1) for one row"
+    let remedy = match (kind, shape.len()) {
+        (Kind::Table | Kind::Rows, 1) => format!(
+            ": Reshape your data with {name}.reshape(-1, 1) for one column or {name}.reshape(1, -1) for one row"
         ),
-        (2, _) => format!("{name} must be a 2-D array [n, d], found {found}"),
-        _ => format!("{name} must be a 1-D array, found {found}"),
-    };
-    Err(refuse(array.py(), name, message))
-}
-
-/// Refuses the first entry that is no number, by its place.
-fn check_entries(object: &Bound<PyAny>, array: &Bound<PyAny>, name: &str) -> PyResult<()> {
-    let py = array.py();
-    let width: usize = match array.getattr("shape")?.extract::<Vec<usize>>()?.as_slice() {
-        [_, d] => *d,
-        _ => 1,
-    };
-    for (i, entry) in array.getattr("flat")?.try_iter()?.enumerate() {
-        let entry = entry?;
-        let text =
-            entry.is_instance_of::<pyo3::types::PyString>() || entry.is_instance_of::<pyo3::types::PyBytes>();
-        let failure = if text { None } else { entry.call_method0("__float__").err() };
-        if !text && failure.is_none() {
-            continue;
+        (Kind::Rows, 3..) => {
+            format!(": make every entry of the first axis a row by {name}.reshape({}, -1)", shape[0])
         }
-        let (row, column) = (i / width.max(1), i % width.max(1));
-        let columns = object
-            .getattr("columns")
-            .and_then(|columns| columns.get_item(column)?.str()?.extract::<String>());
-        let place = match columns {
-            Ok(columns) => format!("row {row}, column {columns:?}"),
-            Err(_) => format!("row {row}, column {column}"),
-        };
-        let (value, kind) = (entry.repr()?.to_string(), entry.get_type().name()?.to_string());
-        if text || entry.is_none() {
-            return Err(refuse(py, name, format!("{name} must hold numbers, found {value} at {place}")));
+        (Kind::List, 2..) if shape.iter().filter(|&&n| n != 1).count() < 2 => {
+            format!(": pass {name}.ravel()")
         }
-        return Err(PyTypeError::new_err(format!(
-            "{name} must hold numbers, found a {kind} at {place}: an argument must be a string of digits or a real number"
-        )));
-    }
-    Ok(())
+        _ => String::new(),
+    };
+    Err(refuse(array.py(), name, format!("{name} must be {}, found {found}{remedy}", kind.words())))
 }
 
 /// `as_matrix(x, name)`: what the estimators convert by.
 #[pyfunction]
 #[pyo3(name = "as_matrix", signature = (x, name))]
 pub fn as_matrix<'py>(x: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    matrix(x, name).map(|array| (*array).clone())
+    rows(x, name).map(|array| (*array).clone())
 }
 
 /// `as_vector(x, name)`, the same in one dimension.
@@ -230,4 +171,11 @@ pub fn as_matrix<'py>(x: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, 
 #[pyo3(name = "as_vector", signature = (x, name))]
 pub fn as_vector<'py>(x: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyArray1<f64>>> {
     vector(x, name).map(|array| (*array).clone())
+}
+
+/// `as_image(x, name)`, pixels `[M, N]` or `[M, N, C]`.
+#[pyfunction]
+#[pyo3(name = "as_image", signature = (x, name))]
+pub fn as_image<'py>(x: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+    Ok(converted(x, name, Kind::Image)?.cast_into::<PyArrayDyn<f64>>()?)
 }

@@ -1,7 +1,9 @@
 //! The extension module `fokker._fokker`: arrays and options in, library calls, arrays out.
 //!
 //! ```text
-//! convert     arrays in without copies where possible; errors out as exceptions with attributes
+//! convert     arrays in, without copies where possible
+//! recognise   what is no array, and what to pass instead
+//! errors      errors out as exceptions with attributes
 //! work        off the interpreter's lock; Ctrl-C; threads
 //! callbacks   scores and samplers written in Python
 //! audit  transport  spectral  population     one function here for one of the library
@@ -14,7 +16,9 @@
 mod audit;
 mod callbacks;
 mod convert;
+mod errors;
 mod population;
+mod recognise;
 mod spectral;
 mod transport;
 mod work;
@@ -29,7 +33,9 @@ mod _fokker {
         Law, PySchedule, PyTexture, audit_affine, audit_errors, audit_lint, audit_sample, audit_tune,
     };
     #[pymodule_export]
-    use super::convert::{InputError, NumericalError, as_matrix, as_vector};
+    use super::convert::{as_image, as_matrix, as_vector};
+    #[pymodule_export]
+    use super::errors::{InputError, NumericalError};
     #[pymodule_export]
     use super::population::{PopulationFit, population_fit, population_validate};
     #[pymodule_export]

@@ -1,6 +1,7 @@
 //! Energies from snapshots of a population.
 
-use crate::convert::{matrix, optional, raise, vector};
+use crate::convert::{matrix, optional, vector};
+use crate::errors::raise;
 use crate::work::run;
 use fokker::Result;
 use fokker::population::{

@@ -1,6 +1,7 @@
 //! Density, score and samples by linear systems.
 
-use crate::convert::{matrix, optional, raise};
+use crate::convert::{matrix, optional};
+use crate::errors::raise;
 use crate::work::run;
 use fokker::spectral::{
     CHUNK, Chosen, Coordinates, Corrector, Density, DrawOptions, FitOptions, Moments, Pairs, Ridge, Rows,

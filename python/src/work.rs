@@ -3,9 +3,13 @@
 //! The library works in a pool; the thread that called waits, and asks the interpreter for signals
 //! every [`PATIENCE`]: only the main thread may. A signal, or an exception in a callback, makes the
 //! monitor break, and is raised once the work has returned, which leaves its objects unchanged.
+//!
+//! A callback may call fokker while the threads of the pool wait for it, so its work has a pool of its
+//! own, one deeper; work inside a callback of that work the next one.
 
-use crate::convert::raise;
+use crate::errors::raise;
 use fokker::{Error, Monitor};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -41,13 +45,19 @@ impl Monitor for Watch {
 }
 
 thread_local! {
-    /// Whether this thread runs a callback for which threads of the pool may wait.
-    static CALLBACK: Cell<bool> = const { Cell::new(false) };
+    /// The pool that work of this thread runs in: 0, unless threads of others wait for it.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Marks this thread as one for which threads of the pool wait: it must not wait for them.
-pub fn in_callback() {
-    CALLBACK.set(true);
+/// The pool of this thread's work, to be handed to [`called_from`].
+pub fn depth() -> usize {
+    DEPTH.get()
+}
+
+/// Marks this thread as running a callback for which threads of the pool at `depth` wait: its work runs
+/// in the next pool, as it must not wait for them.
+pub fn called_from(depth: usize) {
+    DEPTH.set(depth + 1);
 }
 
 /// Runs work without the interpreter's lock.
@@ -57,26 +67,26 @@ pub fn in_callback() {
 pub fn run<T: Send>(py: Python, work: impl FnOnce(&Watch) -> fokker::Result<T> + Send) -> PyResult<T> {
     let watch = Watch::default();
     let result = py.detach(|| {
-        // Inside a callback of other work, waiting for the pool would wait for ourselves.
-        if CALLBACK.get() || rayon::current_thread_index().is_some() {
-            work(&watch)
-        } else {
-            pooled(&watch, work)
+        // A thread of a pool, which a callback runs on, need not wait for others.
+        if rayon::current_thread_index().is_some() {
+            return Ok(work(&watch));
         }
+        Ok(pooled(pool()?, &watch, work))
     });
     match (result, lock(&watch.raised).take()) {
-        (_, Some(error)) => Err(error),
-        (result, None) => result.map_err(|error| raise(py, error)),
+        (_, Some(error)) | (Err(error), None) => Err(error),
+        (Ok(result), None) => result.map_err(|error| raise(py, error)),
     }
 }
 
 /// Runs work in the pool; waits here.
 fn pooled<T: Send>(
+    pool: &rayon::ThreadPool,
     watch: &Watch,
     work: impl FnOnce(&Watch) -> fokker::Result<T> + Send,
 ) -> fokker::Result<T> {
     let (result, finished) = (Mutex::new(None), Condvar::new());
-    pool().in_place_scope(|scope| {
+    pool.in_place_scope(|scope| {
         scope.spawn(|_| {
             let value = catch_unwind(AssertUnwindSafe(|| work(watch)));
             *lock(&result) = Some(value);
@@ -100,17 +110,31 @@ fn pooled<T: Send>(
     value.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// The threads of this process: a fork has none of its parent's.
-fn pool() -> &'static rayon::ThreadPool {
-    static POOL: Mutex<Option<(u32, &rayon::ThreadPool)>> = Mutex::new(None);
-    let mut current = lock(&POOL);
-    match *current {
-        Some((owner, pool)) if owner == process::id() => pool,
-        _ => {
-            let built = rayon::ThreadPoolBuilder::new().thread_name(|i| format!("fokker-{i}")).build();
-            let pool = Box::leak(Box::new(built.expect("threads can be started")));
-            *current = Some((process::id(), pool));
-            pool
+/// The threads of this process for work at the depth of this thread: a fork has none of its parent's.
+fn pool() -> PyResult<&'static rayon::ThreadPool> {
+    static POOLS: Mutex<Vec<(u32, usize, &rayon::ThreadPool)>> = Mutex::new(Vec::new());
+    let here = (process::id(), depth());
+    let mut pools = lock(&POOLS);
+    if let Some((_, _, pool)) = pools.iter().find(|(owner, depth, _)| (*owner, *depth) == here) {
+        return Ok(pool);
+    }
+    let pool = Box::leak(Box::new(started(here.1)?));
+    pools.push((here.0, here.1, pool));
+    Ok(pool)
+}
+
+/// As many threads as wanted, or as many as the system allows.
+fn started(depth: usize) -> PyResult<rayon::ThreadPool> {
+    let mut count = fokker::thread_count(None, std::env::var("RAYON_NUM_THREADS").ok().as_deref());
+    loop {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(count);
+        let named = threads.thread_name(move |i| format!("fokker-{depth}-{i}"));
+        match named.start_handler(move |_| DEPTH.set(depth)).build() {
+            Ok(pool) => return Ok(pool),
+            Err(error) if count == 1 => {
+                return Err(PyRuntimeError::new_err(format!("no thread can be started: {error}")));
+            }
+            Err(_) => count /= 2,
         }
     }
 }

@@ -122,6 +122,46 @@ def test_a_forked_process_has_threads_of_its_own():
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("method", ["fork", "direct"])
+def test_callbacks_call_fokker_in_threads_of_their_own(method):
+    # Once in the parent, so that its threads exist, then where the parent's threads do not.
+    code = (
+        "import multiprocessing, numpy as np, fokker\n"
+        "x = np.random.default_rng(0).normal(size=(3000, 2))\n"
+        "def inner(score, x0, t, s, z):\n"
+        "    fokker.transport.sliced_wasserstein2(x, x + 1)\n"
+        "    return x0 + 5 * (t - s) * (x0 + score(x0, t))\n"
+        "def outer(score, x0, t, s, z):\n"
+        "    fokker.audit.errors([4.0, 1.0], scheme=inner, steps=1, schedule='constant:5')\n"
+        "    return inner(score, x0, t, s, z)\n"
+        "def work(step):\n"
+        "    return fokker.audit.errors([4.0, 1.0], scheme=step, steps=2, schedule='constant:5').w2\n"
+        "if __name__ == '__main__':\n"
+        "    expected = [work(inner), work(outer)]\n"
+        "    assert expected[0] == expected[1]\n"
+        f"    if '{method}' == 'fork':\n"
+        "        context = multiprocessing.get_context('fork')\n"
+        "        with context.Pool(2) as pool:\n"
+        "            assert pool.map(work, [inner, outer]) == expected\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_any_number_of_threads_is_understood():
+    code = (
+        "import numpy as np, fokker\n"
+        "x = np.random.default_rng(0).normal(size=(500, 2))\n"
+        "print(repr(fokker.transport.wasserstein(x, x + 1)))\n"
+    )
+    printed = set()
+    for threads in ["1", "3", "0", "-5", "many", "100000", "99999999999999999999"]:
+        environment = {**os.environ, "RAYON_NUM_THREADS": threads}
+        ran = subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60, capture_output=True)
+        printed.add(ran.stdout)
+    assert len(printed) == 1
+
+
 def test_importing_is_light():
     code = "import sys, fokker; assert 'sklearn' not in sys.modules and 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

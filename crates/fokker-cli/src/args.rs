@@ -17,7 +17,6 @@ pub use transport::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Diffusion models in closed form.
@@ -30,12 +29,26 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// A number of threads.
+fn threads(text: &str) -> Result<usize, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("give a whole number from 1, or leave it out to use all cores"),
+        Ok(count) => Ok(count),
+    }
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Threads to use [default: all cores]; results do not depend on it
-    #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
-    pub threads: Option<NonZeroUsize>,
+    /// Threads to use, at most 4 a core or 64 [default: all cores]; results do not depend on it
+    #[arg(
+        long,
+        global = true,
+        value_parser = threads,
+        value_name = "N",
+        help_heading = "Options of every command"
+    )]
+    pub threads: Option<usize>,
     /// Seed of everything random
     #[arg(
         long,
@@ -154,7 +167,7 @@ pub struct TextureArguments {
     /// Use a built-in woven pattern of HEIGHTxWIDTH pixels instead
     #[arg(long, value_name = "HxW")]
     pub pattern: Option<String>,
-    /// Write samples side by side as a PNG, values clipped to [0, 255]
+    /// Write samples side by side here (.png), values clipped to [0, 255]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Number of samples to write

@@ -13,13 +13,12 @@ use std::process::ExitCode;
 /// Exit codes: 0 done, 1 numerical failure, interruption or lost output, 2 wrong usage or input.
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
-    if let Some(threads) = arguments.global.threads {
-        // The pool is built once, before anything uses it.
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
-        if let Err(error) = pool {
-            eprintln!("fokker: cannot start {threads} threads: {error}");
-            return ExitCode::from(1);
-        }
+    // The pool is built once, before anything uses it.
+    let variable = std::env::var("RAYON_NUM_THREADS").ok();
+    let threads = fokker::thread_count(arguments.global.threads, variable.as_deref());
+    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        eprintln!("fokker: cannot start {threads} threads ({error}): give fewer, as --threads 1");
+        return ExitCode::from(1);
     }
     match commands::run(&arguments).and_then(|output| print(&output)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,6 +26,15 @@ pub trait Blocks {
     fn rewind(&mut self) -> Result<()>;
 }
 
+/// A pixel of 8 bits in [−1, 1], as rows of bytes are read wherever they come from: x/127.5 − 1.
+///
+/// ```
+/// assert_eq!([0, 255].map(fokker::pixel), [-1.0, 1.0]);
+/// ```
+pub fn pixel(value: u8) -> f64 {
+    f64::from(value) / 127.5 - 1.0
+}
+
 /// The blocks of an array in memory.
 #[derive(Debug, Clone)]
 pub struct ArrayBlocks<'a> {

@@ -1,5 +1,6 @@
 //! One error type: what was wrong, where, what was found, and what to do about it.
 
+use crate::text::shortest;
 use fokker_linalg::LinalgError;
 
 /// The result of everything in this crate that can fail.
@@ -26,7 +27,7 @@ pub enum Error {
         value: f64,
     },
     /// An entry violates what its place requires.
-    #[error("{name} must be {requirement}, found {found} at {}", position(index))]
+    #[error("{name} must be {requirement}, found {} at {}", shortest(*found), position(index))]
     Entry {
         /// Name of the argument.
         name: &'static str,
@@ -38,7 +39,7 @@ pub enum Error {
         found: f64,
     },
     /// A scalar argument is outside its domain.
-    #[error("{name} must be {requirement}, found {found}")]
+    #[error("{name} must be {requirement}, found {}", shortest(*found))]
     Argument {
         /// Name of the argument.
         name: &'static str,

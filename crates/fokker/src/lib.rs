@@ -30,6 +30,8 @@ mod limits;
 mod merge;
 mod monitor;
 mod saved;
+mod text;
+mod threads;
 
 pub mod audit;
 pub mod basis;
@@ -44,12 +46,14 @@ pub mod statistics;
 pub mod transport;
 
 pub(crate) use blocks::in_parallel;
-pub use blocks::{ArrayBlocks, Blocks};
+pub use blocks::{ArrayBlocks, Blocks, pixel};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub(crate) use limits::{all_finite, finite};
 pub use merge::Merge;
 pub use monitor::Monitor;
+pub use text::shortest;
+pub use threads::thread_count;
 
 /// The Rust blocks of the README and the contributor's guide are run as doctests.
 #[cfg(doctest)]

@@ -18,8 +18,8 @@ class Texture:
         X_c = m_c + h_c ⋆ W,        h_c = (u_c − m_c) / √(MN),      m_c the mean of channel c
 
     The covariance of X is diagonal in the Fourier basis, so that the audit is exact and quick:
-    ``fokker.audit.errors(texture.eigenvalues)``. Pixels are taken as they are; the command line maps
-    bytes to [−1, 1]. O(C MN log MN). [Galerne, Gousseau, Morel 2011].
+    ``fokker.audit.errors(texture.eigenvalues)``. Pixels of uint8 become x/127.5 − 1, in [−1, 1], as on
+    the command line; others are taken as they are. O(C MN log MN). [Galerne, Gousseau, Morel 2011].
 
     >>> import fokker
     >>> texture = fokker.audit.Texture([[0.0, 1.0]])  # the eigenvalues sum to MN Var u
@@ -30,9 +30,7 @@ class Texture:
     """
 
     def __init__(self, image: ArrayLike) -> None:
-        pixels = np.asarray(image)
-        if pixels.ndim not in (2, 3):
-            raise ValueError(f"image must be [M, N] or [M, N, C], found {pixels.ndim} dimensions")
+        pixels = _fokker.as_image(image, "image")
         self._grey = pixels.ndim == 2
         channels = 1 if self._grey else pixels.shape[2]
         # The extension takes tables: channels side by side.

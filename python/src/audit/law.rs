@@ -1,7 +1,8 @@
 //! Gaussian laws: of data, or what another score is exact for.
 
 use super::Object;
-use crate::convert::{matrix, raise, vector};
+use crate::convert::{matrix, rows, vector};
+use crate::errors::raise;
 use crate::work::run;
 use fokker::problems::parse_spectrum;
 use fokker::statistics::{Covariance, Gaussian};
@@ -52,7 +53,7 @@ impl Law {
     #[classmethod]
     #[pyo3(signature = (x, keep_columns))]
     fn from_rows<'py>(cls: &Bound<'py, PyType>, x: Object<'_, 'py>, keep_columns: bool) -> PyResult<Self> {
-        let x = matrix(x, "data")?;
+        let x = rows(x, "data")?;
         let x = x.as_array();
         let law = run(cls.py(), |monitor| {
             let law = if x.nrows() >= x.ncols() || keep_columns {

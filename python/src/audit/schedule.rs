@@ -1,7 +1,8 @@
 //! Noise schedules: by name, by training steps, by the configuration of a diffusers scheduler.
 
 use super::Object;
-use crate::convert::{raise, vector};
+use crate::convert::vector;
+use crate::errors::raise;
 use fokker::Result;
 use fokker::audit::Export;
 use fokker::process::{

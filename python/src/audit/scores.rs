@@ -3,7 +3,7 @@
 use super::sampler::Sampler;
 use super::{Law, Object, PySchedule};
 use crate::callbacks::PythonScore;
-use crate::convert::matrix;
+use crate::convert::{matrix, rows};
 use crate::work::run;
 use fokker::audit::{AffinePart, Start, affine_w2};
 use fokker::sampling::{self, ReverseProcess, SampleOptions, evaluations, sample};
@@ -13,17 +13,17 @@ use pyo3::types::PyDict;
 
 /// What a sampler does with the affine part of a score over rows of data and of normal noise.
 #[pyfunction]
-#[pyo3(signature = (score, law, rows, noise, schedule, sampler))]
+#[pyo3(signature = (score, law, data, noise, schedule, sampler))]
 pub fn audit_affine<'py>(
     py: Python<'py>,
     score: Py<PyAny>,
     law: &Law,
-    rows: Object<'_, 'py>,
+    data: Object<'_, 'py>,
     noise: Object<'_, 'py>,
     schedule: &PySchedule,
     sampler: Sampler,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (rows, noise) = (matrix(rows, "data")?, matrix(noise, "noise")?);
+    let (rows, noise) = (rows(data, "data")?, matrix(noise, "noise")?);
     let (rows, noise) = (rows.as_array(), noise.as_array());
     let (w2, used, mut shares) = run(py, |watch| {
         let schedule = &*schedule.schedule;

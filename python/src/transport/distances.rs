@@ -1,7 +1,8 @@
 //! Distances between clouds, and the floor that chance puts under them.
 
 use super::{Clouds, Object, Pair};
-use crate::convert::{matrix, optional, raise, vector};
+use crate::convert::{optional, rows, vector};
+use crate::errors::raise;
 use crate::work::run;
 use fokker::transport::{self, Cost, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength};
 use fokker::{Error, Result};
@@ -185,7 +186,7 @@ pub fn floor<'py>(
     seed: u64,
     weights: Option<Object<'_, 'py>>,
 ) -> PyResult<(f64, f64, usize)> {
-    let (rows, weights) = (matrix(sample, "sample")?, optional(weights, "weights")?);
+    let (rows, weights) = (rows(sample, "sample")?, optional(weights, "weights")?);
     let rows = rows.as_array();
     let failed = RefCell::new(None);
     let measure = |first: ArrayView2<f64>, second: ArrayView2<f64>| {

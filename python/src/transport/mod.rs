@@ -9,7 +9,7 @@ pub use distances::{
     sliced_wasserstein2, wasserstein_line,
 };
 
-use crate::convert::{matrix, optional};
+use crate::convert::{optional, rows};
 use fokker::Monitor;
 use fokker::transport::ExactOptions;
 use ndarray::{ArrayView1, ArrayView2};
@@ -43,8 +43,8 @@ impl<'py> Clouds<'py> {
         target_weights: Option<Object<'_, 'py>>,
     ) -> PyResult<Self> {
         Ok(Clouds {
-            x: matrix(x, "x")?,
-            y: matrix(y, "y")?,
+            x: rows(x, "x")?,
+            y: rows(y, "y")?,
             source_weights: optional(source_weights, "source_weights")?,
             target_weights: optional(target_weights, "target_weights")?,
         })

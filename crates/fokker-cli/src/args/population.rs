@@ -1,7 +1,7 @@
 //! What can be typed after `fokker population`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub enum PopulationCommand {
@@ -81,6 +81,13 @@ pub struct SnapshotArguments {
     /// Times of the different labels, in their order
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true)]
     pub times: Option<Vec<f64>>,
+}
+
+impl SnapshotArguments {
+    /// All files that are read.
+    pub fn files(&self) -> Vec<&Path> {
+        std::iter::once(&self.snapshots).chain(&self.labels).map(PathBuf::as_path).collect()
+    }
 }
 
 /// How an energy is fitted.

@@ -101,7 +101,7 @@ pub struct DrawArguments {
     /// Accept or reject Langevin steps by Metropolis and Hastings' rule (always with cosines)
     #[arg(long)]
     pub metropolis: bool,
-    /// Save the samples here (.npy), in place of what is there
+    /// Save the samples here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }
@@ -117,7 +117,7 @@ pub struct DensityArguments {
     /// The density of the probability flow, or of the energy log π + g − log Z
     #[arg(long, default_value = "flow", value_parser = ["flow", "energy"])]
     pub density: String,
-    /// Save the log-densities here (.npy), in place of what is there
+    /// Save the log-densities here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }
@@ -133,7 +133,7 @@ pub struct ScoreArguments {
     /// Time of the noised data, on the unit-rate clock
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub at: f64,
-    /// Save the scores here (.npy), in place of what is there
+    /// Save the scores here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }
@@ -146,7 +146,7 @@ pub struct ProblemArguments {
     /// Number of samples
     #[arg(short, default_value_t = 20_000, value_name = "N")]
     pub n: usize,
-    /// Save the samples here (.npy), in place of what is there
+    /// Save the samples here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -1,7 +1,7 @@
 //! What can be typed after `fokker transport`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub enum TransportCommand {
@@ -55,6 +55,14 @@ pub struct CloudArguments {
     /// Both: --weights FA,FB is --weights-a FA --weights-b FB
     #[arg(long, value_name = "FA,FB", value_delimiter = ',', conflicts_with_all = ["weights_a", "weights_b"])]
     pub weights: Vec<PathBuf>,
+}
+
+impl CloudArguments {
+    /// All files that are read.
+    pub fn files(&self) -> Vec<&Path> {
+        let named = [Some(&self.a), Some(&self.b), self.weights_a.as_ref(), self.weights_b.as_ref()];
+        named.into_iter().flatten().chain(&self.weights).map(PathBuf::as_path).collect()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,22 +2,21 @@
 
 use super::clouds::{self, Pair, announce, bound, digits, lines};
 use crate::args::{CostName, CoupleArguments, Global};
-use crate::files::{Values, check_output, write_npz};
+use crate::files::{Output, OutputFormat, Values, write_npz};
 use crate::progress::Progress;
 use anyhow::Result;
 use fokker::Monitor;
 use fokker::transport::{Cost, Coupling, ExactOptions, exact};
-use std::path::Path;
 use std::time::Instant;
 
 /// Runs the command.
 pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
+    let inputs = arguments.clouds.files();
+    let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Npz], &inputs)?;
     let both = clouds::read(&arguments.clouds, &Progress::new(global.quiet))?;
-    let output = arguments.output.as_deref();
-    output.map_or(Ok(()), check_output)?;
     let pair = Pair::new(&both);
     let (n, m) = (pair.x.nrows(), pair.y.nrows());
-    let name = output.map(|path| path.display().to_string());
+    let name = output.as_ref().map(Output::name);
     if global.dry_run {
         let plan = serde_json::json!({ "n": n, "m": m, "output": name });
         return Ok(match global.json {
@@ -35,7 +34,7 @@ pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
     let start = Instant::now();
     let coupling = solve(&pair, &Progress::new(global.quiet))?;
     let seconds = start.elapsed().as_secs_f64();
-    output.map_or(Ok(()), |path| save(path, &coupling))?;
+    output.as_ref().map_or(Ok(()), |output| save(output, &coupling))?;
     let (cost, gap, entries) = (coupling.cost, coupling.certificate.gap, coupling.mass.len());
     if global.json {
         let report = serde_json::json!({
@@ -61,16 +60,16 @@ pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
     Ok(lines(&report))
 }
 
-fn save(path: &Path, coupling: &Coupling) -> Result<()> {
+fn save(output: &Output, coupling: &Coupling) -> Result<()> {
     let (u, v) = (coupling.dual_source.to_vec(), coupling.dual_target.to_vec());
     let arrays = [
-        ("source", Values::Indices(&coupling.source)),
-        ("target", Values::Indices(&coupling.target)),
-        ("mass", Values::Numbers(&coupling.mass)),
-        ("dual_source", Values::Numbers(&u)),
-        ("dual_target", Values::Numbers(&v)),
+        ("source", &Values::Indices(&coupling.source)),
+        ("target", &Values::Indices(&coupling.target)),
+        ("mass", &Values::Numbers(&coupling.mass)),
+        ("dual_source", &Values::Numbers(&u)),
+        ("dual_target", &Values::Numbers(&v)),
     ];
-    write_npz(path, &arrays)
+    write_npz(output, &arrays)
 }
 
 impl From<CostName> for Cost {

@@ -1,12 +1,13 @@
 //! `fokker audit texture`: the Gaussian texture of an image.
 
 use crate::args::{Global, TextureArguments};
-use crate::files::{read_texture, side_by_side, write_png};
+use crate::files::{Output, OutputFormat, read_texture, side_by_side, write_png};
 use anyhow::{Context, bail};
 use fokker::problems::woven_pattern;
 use fokker::sampling::Noise;
 use fokker::statistics::Texture;
 use ndarray::Array2;
+use std::path::Path;
 
 /// Most samples in one picture.
 const MAX_SAMPLES: usize = 64;
@@ -16,6 +17,8 @@ pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<Stri
     if arguments.samples == 0 || arguments.samples > MAX_SAMPLES {
         bail!("--samples must be from 1 to {MAX_SAMPLES}, found {}", arguments.samples);
     }
+    let inputs: Vec<&Path> = arguments.image.iter().map(|path| path.as_path()).collect();
+    let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Png], &inputs)?;
     let (texture, name) = match (&arguments.image, &arguments.pattern) {
         (Some(path), _) => (read_texture(path)?, path.display().to_string()),
         (None, Some(extents)) => (pattern(extents)?, format!("woven pattern {extents}")),
@@ -27,15 +30,15 @@ pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<Stri
     let largest = eigenvalues.iter().copied().fold(0.0, f64::max);
     let zeros = eigenvalues.iter().filter(|&&value| value == 0.0).count();
     let mut written = None;
-    if let (Some(path), false) = (&arguments.output, global.dry_run) {
+    if let (Some(output), false) = (&output, global.dry_run) {
         let mut samples = Vec::new();
         for index in 0..arguments.samples {
             let mut noise = vec![Array2::zeros((height, width))];
             Noise { seed: global.seed }.fill(0, index as u32, &mut noise);
             samples.push(texture.sample(noise[0].view())?);
         }
-        write_png(path, &side_by_side(&samples))?;
-        written = Some(path.display().to_string());
+        write_png(output, &side_by_side(&samples))?;
+        written = Some(output.name());
     }
     if global.json {
         let value = serde_json::json!({

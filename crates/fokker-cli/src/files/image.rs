@@ -1,11 +1,10 @@
 //! PNG and JPEG images: folders of them as rows, one as a texture, and writing one.
 
-use super::at;
+use super::{Output, at};
 use anyhow::{Result, anyhow, bail};
 use fokker::statistics::Texture;
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use ndarray::{Array2, Array3, Axis, Slice};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Largest side that is decoded, and most memory that a decoder may take.
@@ -100,31 +99,21 @@ pub fn read_texture(path: &Path) -> Result<Texture> {
     texture().map_err(|e| at(path, e))
 }
 
-/// Writes pixels in [−1, 1], clipped, as a PNG of 8 bits; the file appears whole or not at all.
-pub fn write_png(path: &Path, pixels: &Array3<f64>) -> Result<()> {
-    let write = || {
-        let (height, width, channels) = pixels.dim();
-        let colour = match channels {
-            1 => image::ExtendedColorType::L8,
-            3 => image::ExtendedColorType::Rgb8,
-            n => bail!("a PNG is written from 1 or 3 channels, found {n}"),
-        };
-        let bytes: Vec<u8> =
-            pixels.iter().map(|&x| ((x + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect();
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder).map_err(|e| anyhow!("cannot be written: {e}"))?;
-        let encoder = image::codecs::png::PngEncoder::new(&mut file);
-        image::ImageEncoder::write_image(encoder, &bytes, width as u32, height as u32, colour)
-            .map_err(|e| anyhow!("cannot be written: {e}"))?;
-        file.flush()?;
-        file.persist(path).map_err(|e| anyhow!("cannot be written: {}", e.error))?;
-        Ok(())
+/// Writes pixels in [−1, 1], clipped, as a PNG of 8 bits.
+pub fn write_png(output: &Output, pixels: &Array3<f64>) -> Result<()> {
+    let (height, width, channels) = pixels.dim();
+    let colour = match channels {
+        1 => image::ExtendedColorType::L8,
+        3 => image::ExtendedColorType::Rgb8,
+        n => bail!("{}: a PNG is written from 1 or 3 channels, found {n}", output.name()),
     };
-    write().map_err(|e| at(path, e))
+    let bytes: Vec<u8> =
+        pixels.iter().map(|&x| ((x + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect();
+    output.write(|file| {
+        let encoder = image::codecs::png::PngEncoder::new(file);
+        image::ImageEncoder::write_image(encoder, &bytes, width as u32, height as u32, colour)
+            .map_err(std::io::Error::other)
+    })
 }
 
 /// By the extension: what else lies in a folder is not opened.
@@ -152,7 +141,7 @@ fn read(path: &Path) -> Result<Array3<f64>> {
         .map_err(|e| anyhow!("cannot be decoded as PNG or JPEG ({e}): it is damaged, or no image"))?;
     let (height, width) = (image.height() as usize, image.width() as usize);
     let channels = image.color().channel_count() as usize;
-    let eight = |bytes: Vec<u8>| bytes.into_iter().map(|x| f64::from(x) / 127.5 - 1.0).collect();
+    let eight = |bytes: Vec<u8>| bytes.into_iter().map(fokker::pixel).collect();
     let sixteen = |words: Vec<u16>| words.into_iter().map(|x| f64::from(x) / 32767.5 - 1.0).collect();
     let values: Vec<f64> = match image {
         DynamicImage::ImageLuma8(image) => eight(image.into_raw()),

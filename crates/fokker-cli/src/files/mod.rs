@@ -9,9 +9,11 @@ mod image;
 mod npy;
 mod npz;
 mod numbers;
+mod output;
 #[allow(dead_code)] // until the population commands read and write them
 mod snapshots;
 mod source;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,10 +22,11 @@ mod whole;
 mod write;
 
 pub use self::image::{read_texture, side_by_side, write_png};
+pub use output::{Format as OutputFormat, Output};
 pub use snapshots::{SnapshotOptions, TimedRows, read_snapshots, write_snapshots};
 pub use vector::read_vector;
 pub use whole::{MEMORY, named, read_all, read_rows};
-pub use write::{Values, check_output, write_bytes, write_npy, write_npz};
+pub use write::{Values, write_bytes, write_npz, write_values};
 
 use self::image::ImageRows;
 use anyhow::{Result, anyhow, bail};

@@ -65,7 +65,7 @@ impl Element {
         }
     }
 
-    /// Decodes `bytes` (exactly `out.len()` numbers); with `pixels`, u8 become x/127.5 − 1.
+    /// Decodes `bytes` (exactly `out.len()` numbers); with `pixels`, u8 become [`fokker::pixel`]s.
     pub fn decode(self, bytes: &[u8], out: &mut [f64], pixels: bool) {
         macro_rules! numbers {
             ($t:ty) => {{
@@ -79,7 +79,7 @@ impl Element {
         }
         match self.kind {
             Kind::U8 if pixels => {
-                let scaled: [f64; 256] = std::array::from_fn(|i| i as f64 / 127.5 - 1.0);
+                let scaled: [f64; 256] = std::array::from_fn(|i| fokker::pixel(i as u8));
                 out.iter_mut().zip(bytes).for_each(|(x, &b)| *x = scaled[usize::from(b)]);
             }
             Kind::U8 => numbers!(u8),

@@ -1,10 +1,10 @@
-//! Writing .npz, .npy and .csv files, whole or not at all.
+//! Writing results: rows and lists of numbers, archives of arrays, tables and bytes.
 
-use anyhow::{Context, Result, bail};
-use ndarray::ArrayView2;
-use std::io::{self, BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use super::output::{Format, Output};
+use anyhow::Result;
+use fokker::shortest;
+use ndarray::{ArrayView2, Axis};
+use std::io::{self, BufWriter, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -18,90 +18,61 @@ pub enum Values<'a> {
     Rows(ArrayView2<'a, f64>),
 }
 
-/// Whether a file can be written there, asked before the work whose result it is to hold.
-///
-/// # Errors
-/// A path that is a folder, is in no folder, or whose folder cannot be written.
-pub fn check_output(path: &Path) -> Result<()> {
-    let name = path.display();
-    if path.is_dir() {
-        bail!("{name}: is a folder, give the name of a file");
+/// Writes rows `[n, d]`, or a list `[n]`, in the format of the output: as an array, alone or by its
+/// name, or as columns, x0, x1, … for rows.
+pub fn write_values(output: &Output, name: &str, values: &Values) -> Result<()> {
+    match (output.format(), values) {
+        (Format::Npz, _) => write_npz(output, &[(name, values)]),
+        (Format::Csv, Values::Rows(x)) => {
+            write_csv(output, &columns(x.ncols()), x.nrows(), &|i| x.index_axis(Axis(0), i).to_vec())
+        }
+        (Format::Csv, Values::Numbers(x)) => write_csv(output, &[name.to_owned()], x.len(), &|i| vec![x[i]]),
+        (Format::Csv, Values::Indices(x)) => {
+            write_csv(output, &[name.to_owned()], x.len(), &|i| vec![x[i] as f64])
+        }
+        _ => output.write(|file| {
+            file.write_all(&values.header())?;
+            values.write(file)
+        }),
     }
-    if !folder(path).is_dir() {
-        bail!("{name}: there is no folder {}", folder(path).display());
-    }
-    if path.file_name().is_none() {
-        bail!("{name}: is not the name of a file");
-    }
-    temporary(path).map(|_| ()).with_context(|| name.to_string())
 }
 
-/// Writes a compressed .npz, see [`whole`].
-pub fn write_npz(path: &Path, arrays: &[(&str, Values)]) -> Result<()> {
-    whole(path, |file| archive(file, arrays))
+/// Writes a compressed .npz.
+pub fn write_npz(output: &Output, arrays: &[(&str, &Values)]) -> Result<()> {
+    output.write(|file| archive(file, arrays))
 }
 
-/// Writes one array as a .npy, see [`whole`].
-pub fn write_npy(path: &Path, values: &Values) -> Result<()> {
-    whole(path, |file| {
-        let mut file = BufWriter::new(file);
-        file.write_all(&values.header())?;
-        values.write(&mut file)?;
-        file.flush()
-    })
-}
-
-/// Writes bytes, see [`whole`].
-pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
-    whole(path, |file| file.write_all(bytes))
+/// Writes bytes.
+pub fn write_bytes(output: &Output, bytes: &[u8]) -> Result<()> {
+    output.write(|file| file.write_all(bytes))
 }
 
 /// Writes named columns as text, every number with the fewest digits that give it back.
-pub fn write_csv(path: &Path, names: &[String], rows: &mut dyn Iterator<Item = Vec<f64>>) -> Result<()> {
-    whole(path, |file| {
-        let mut file = BufWriter::new(file);
+pub fn write_csv(
+    output: &Output,
+    names: &[String],
+    rows: usize,
+    row: &dyn Fn(usize) -> Vec<f64>,
+) -> Result<()> {
+    output.write(|file| {
         writeln!(file, "{}", names.join(","))?;
-        for row in rows {
-            let fields: Vec<String> = row.iter().map(f64::to_string).collect();
+        for i in 0..rows {
+            let fields: Vec<String> = row(i).into_iter().map(shortest).collect();
             writeln!(file, "{}", fields.join(","))?;
         }
-        file.flush()
+        Ok(())
     })
 }
 
-/// Writes to a temporary file beside the path, which then takes its place, so that a reader sees
-/// the old file or the new one, and an error leaves the old one.
-fn whole(path: &Path, write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>) -> Result<()> {
-    let all = || -> io::Result<()> {
-        let mut file = temporary(path)?;
-        write(&mut file)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    all().with_context(|| format!("{}: cannot be written", path.display()))
+/// Names of the columns of rows.
+pub fn columns(count: usize) -> Vec<String> {
+    (0..count).map(|j| format!("x{j}")).collect()
 }
 
-fn folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// With the permissions of any new file: by default temporary files are private.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fokker-");
-    #[cfg(unix)]
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(permissions);
-    builder.tempfile_in(folder(path))
-}
-
-fn archive(file: impl Write + Seek, arrays: &[(&str, Values)]) -> io::Result<()> {
-    let mut zip = ZipWriter::new(file);
+/// In one pass, as pipes need it.
+fn archive(file: &mut dyn Write, arrays: &[(&str, &Values)]) -> io::Result<()> {
+    let mut file = Quiet { file, failed: None };
+    let mut zip = ZipWriter::new_stream(&mut file);
     for (key, values) in arrays {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -113,7 +84,30 @@ fn archive(file: impl Write + Seek, arrays: &[(&str, Values)]) -> io::Result<()>
         entry.flush()?;
     }
     zip.finish()?;
-    Ok(())
+    file.failed.map_or(Ok(()), Err)
+}
+
+/// Keeps the first error and takes what follows in silence: an archive that meets one tells it to
+/// stderr by itself.
+struct Quiet<'a> {
+    file: &'a mut dyn Write,
+    failed: Option<io::Error>,
+}
+
+impl Write for Quiet<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            self.failed = self.file.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.failed.is_none() {
+            self.failed = self.file.flush().err();
+        }
+        Ok(())
+    }
 }
 
 impl Values<'_> {
@@ -144,7 +138,7 @@ impl Values<'_> {
         bytes
     }
 
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Values::Indices(indices) => {
                 indices.iter().try_for_each(|&i| out.write_all(&(i as i64).to_le_bytes()))

@@ -3,7 +3,7 @@
 use super::{chosen_json, chosen_text, options, read};
 use crate::args::{Global, PopulationFitArguments};
 use crate::commands::clouds::{digits, lines};
-use crate::files::{check_output, named, write_bytes};
+use crate::files::{Output, OutputFormat, named, write_bytes};
 use crate::progress::Progress;
 use crate::report::wrapped;
 use anyhow::Result;
@@ -15,8 +15,8 @@ use std::time::Instant;
 pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String> {
     let monitor = Progress::new(global.quiet);
     let options = options(&arguments.energy, "none", global, &monitor)?;
-    let output = arguments.output.as_deref();
-    output.map_or(Ok(()), check_output)?;
+    let inputs = arguments.snapshots.files();
+    let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;
     if global.dry_run {
         drop(monitor);
@@ -36,8 +36,8 @@ pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String
     })?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
-    output.map_or(Ok(()), |path| write_bytes(path, &fitted.energy.to_bytes()))?;
-    let name = output.map(|path| path.display().to_string());
+    output.as_ref().map_or(Ok(()), |output| write_bytes(output, &fitted.energy.to_bytes()))?;
+    let name = output.as_ref().map(Output::name);
     if global.json {
         return Ok(serde_json::to_string_pretty(&report(&snapshots, &fitted, seconds, name))? + "\n");
     }

@@ -3,7 +3,8 @@
 use crate::args::{Global, PredictArguments};
 use crate::commands::clouds::lines;
 use crate::files::{
-    SnapshotOptions, TimedRows, check_output, named, read_bytes, read_rows, read_snapshots, write_snapshots,
+    Output, OutputFormat, SnapshotOptions, TimedRows, named, read_bytes, read_rows, read_snapshots,
+    write_snapshots,
 };
 use crate::progress::Progress;
 use anyhow::{Result, bail};
@@ -16,7 +17,8 @@ use std::path::Path;
 /// Runs the command.
 pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> {
     let monitor = Progress::new(global.quiet);
-    check_output(&arguments.output)?;
+    let inputs = [arguments.energy.as_path(), &arguments.from];
+    let output = Output::new(&arguments.output, OutputFormat::SNAPSHOTS, &inputs)?;
     let bytes = read_bytes(&arguments.energy)?;
     let energy = Energy::from_bytes(&bytes).map_err(|error| named(error.into(), &arguments.energy))?;
     let (x, mass) = particles(&arguments.from, arguments.at, &monitor)?;
@@ -36,7 +38,6 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
         seed: global.seed,
         monitor: &monitor,
     };
-    let output = arguments.output.display().to_string();
     let (n, count) = (x.nrows(), arguments.times.len());
     if !global.dry_run {
         let clouds = move_particles(&energy, x.view(), arguments.at, &arguments.times, &options)?;
@@ -48,17 +49,17 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
             mass: mass.map(|mass| concatenate(Axis(0), &vec![mass.view(); count])).transpose()?,
             description: String::new(),
         };
-        write_snapshots(&arguments.output, &rows)?;
+        write_snapshots(&output, &rows)?;
     }
     if global.json {
-        let summary = json!({ "n": n, "d": energy.dim, "times": arguments.times, "output": output });
+        let summary = json!({ "n": n, "d": energy.dim, "times": arguments.times, "output": output.name() });
         return Ok(serde_json::to_string_pretty(&summary)? + "\n");
     }
     let times: Vec<String> = arguments.times.iter().map(f64::to_string).collect();
     let done = if global.dry_run { "would be saved" } else { "saved" };
     Ok(lines(&[
         ("particles", format!("{n} of time {}, moved to {}", arguments.at, times.join(", "))),
-        (done, output),
+        (done, output.name()),
     ]))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::args::{Global, SimulateArguments};
 use crate::commands::clouds::lines;
-use crate::files::{TimedRows, check_output, write_snapshots};
+use crate::files::{Output, OutputFormat, TimedRows, write_snapshots};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
 use fokker::problems::{BenchmarkEnergy, PopulationOptions, simulate_population};
@@ -15,7 +15,7 @@ pub fn simulate(arguments: &SimulateArguments, global: &Global) -> Result<String
     let potential = BenchmarkEnergy::parse(&arguments.potential).context("--potential")?;
     let interaction = arguments.interaction.as_deref().filter(|name| *name != "none");
     let interaction = interaction.map(BenchmarkEnergy::parse).transpose().context("--interaction")?;
-    check_output(&arguments.output)?;
+    let output = Output::new(&arguments.output, OutputFormat::SNAPSHOTS, &[])?;
     let pull = move |x: ArrayView2<f64>, out: ArrayViewMut2<f64>| potential.gradient_into(x, out);
     let pair = interaction
         .map(|energy| move |x: ArrayView2<f64>, out: ArrayViewMut2<f64>| energy.gradient_into(x, out));
@@ -34,7 +34,6 @@ pub fn simulate(arguments: &SimulateArguments, global: &Global) -> Result<String
         monitor: &monitor,
     };
     options.validate()?;
-    let output = arguments.output.display().to_string();
     if !global.dry_run {
         let snapshots = simulate_population(&options)?;
         drop(monitor);
@@ -45,17 +44,17 @@ pub fn simulate(arguments: &SimulateArguments, global: &Global) -> Result<String
             mass: None,
             description: String::new(),
         };
-        write_snapshots(&arguments.output, &rows)?;
+        write_snapshots(&output, &rows)?;
     }
     let (n, d, snapshots) = (arguments.particles, arguments.dim, arguments.snapshots);
     if global.json {
-        let summary = json!({ "n": n, "d": d, "snapshots": snapshots, "output": output });
+        let summary = json!({ "n": n, "d": d, "snapshots": snapshots, "output": output.name() });
         return Ok(serde_json::to_string_pretty(&summary)? + "\n");
     }
     let kind = if arguments.paired { "the same particles in each" } else { "other particles in each" };
     let done = if global.dry_run { "would be saved" } else { "saved" };
     Ok(lines(&[
         ("snapshots", format!("{snapshots} of {n} particles in {d} dimensions, {kind}")),
-        (done, output),
+        (done, output.name()),
     ]))
 }

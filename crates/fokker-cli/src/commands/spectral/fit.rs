@@ -3,7 +3,7 @@
 use super::render;
 use crate::args::{FitArguments, Format, Global, ReferenceName};
 use crate::commands::clouds::{digits, lines};
-use crate::files::{check_output, named, open_rows, read_rows, write_bytes};
+use crate::files::{Output, OutputFormat, named, open_rows, read_rows, write_bytes};
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::{Context, Result, bail};
@@ -21,7 +21,10 @@ const ALL_PAIRS: usize = 20;
 /// `fokker spectral fit`.
 pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
     let ridge = Ridge::parse(&arguments.ridge).context("--ridge")?;
-    arguments.output.as_deref().map_or(Ok(()), check_output)?;
+    // A name of pairs that is no file is none of the inputs.
+    let inputs: Vec<&Path> =
+        std::iter::once(arguments.data.as_path()).chain(arguments.pairs.iter().map(Path::new)).collect();
+    let file = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let mut rows = open_rows(&arguments.data)?;
     let monitor = Progress::new(global.quiet);
     let references: Vec<Coordinates> = match arguments.reference {
@@ -49,7 +52,7 @@ pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
     let count = |candidate: &FitOptions| Ok(candidate.shape.functions(rows.dim())?.len());
     let functions = candidates.iter().map(count).collect::<Result<Vec<usize>>>()?;
     let heading = format!("{} ({})", arguments.data.display(), rows.description());
-    let output = arguments.output.as_ref().map(|path| path.display().to_string());
+    let output = file.as_ref().map(Output::name);
     if global.dry_run {
         let plan = json!({ "data": heading, "functions": functions, "output": output });
         return render(global, &plan, || {
@@ -62,7 +65,7 @@ pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
     let fit = &chosen.fit;
-    arguments.output.as_deref().map_or(Ok(()), |path| write_bytes(path, &fit.to_bytes()))?;
+    file.as_ref().map_or(Ok(()), |file| write_bytes(file, &fit.to_bytes()))?;
     let tried: Vec<_> = names
         .iter()
         .zip(&chosen.criteria)

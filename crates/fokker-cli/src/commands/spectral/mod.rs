@@ -6,7 +6,7 @@ pub use fit::fit;
 
 use super::clouds::{digits, lines};
 use crate::args::{DensityArguments, DrawArguments, Global, ProblemArguments, ScoreArguments};
-use crate::files::{Values, check_output, read_bytes, read_rows, write_npy};
+use crate::files::{Output, OutputFormat, Values, read_bytes, read_rows, write_values};
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail};
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
@@ -25,10 +25,10 @@ pub fn read_fit(path: &Path) -> Result<SpectralFit> {
 
 /// `fokker spectral sample`.
 pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
-    check_output(&arguments.output)?;
+    let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score])?;
     let fit = read_fit(&arguments.score)?;
     check_count(arguments.n, fit.dim())?;
-    let output = arguments.output.display().to_string();
+    let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": arguments.n, "d": fit.dim(), "output": output });
         return render(global, &plan, || {
@@ -54,7 +54,7 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     let drawn = fit.sample(&options)?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
-    write_npy(&arguments.output, &Values::Rows(drawn.x.view()))?;
+    write_values(&file, "x", &Values::Rows(drawn.x.view()))?;
     let summary = json!({
         "n": arguments.n,
         "d": fit.dim(),
@@ -83,7 +83,7 @@ fn points(path: &Path, fit: &SpectralFit, monitor: &dyn Monitor) -> Result<Array
 
 /// `fokker spectral density`.
 pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> {
-    check_output(&arguments.output)?;
+    let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score, &arguments.x])?;
     let fit = read_fit(&arguments.score)?;
     let density = Density::parse(&arguments.density)?;
     if density == Density::Energy && fit.report().partition.is_none() {
@@ -95,7 +95,7 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
     }
     let monitor = Progress::new(global.quiet);
     let x = points(&arguments.x, &fit, &monitor)?;
-    let output = arguments.output.display().to_string();
+    let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": x.nrows(), "output": output });
         return render(global, &plan, || Ok(format!("would evaluate {} log-densities\n", x.nrows())));
@@ -105,7 +105,7 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
     let log = log.with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
-    write_npy(&arguments.output, &Values::Numbers(&log.to_vec()))?;
+    write_values(&file, "log_density", &Values::Numbers(&log.to_vec()))?;
     let mean = log.mean().unwrap_or(f64::NAN);
     let summary = json!({
         "n": log.len(), "density": density, "mean": mean, "seconds": seconds, "output": output,
@@ -123,13 +123,13 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
 
 /// `fokker spectral score`.
 pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
-    check_output(&arguments.output)?;
+    let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score, &arguments.x])?;
     if !(arguments.at >= 0.0 && arguments.at.is_finite()) {
         bail!("--at must be at least 0, found {}", arguments.at);
     }
     let fit = read_fit(&arguments.score)?;
     let x = points(&arguments.x, &fit, &Progress::new(global.quiet))?;
-    let output = arguments.output.display().to_string();
+    let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": x.nrows(), "output": output });
         return render(global, &plan, || Ok(format!("would evaluate {} scores\n", x.nrows())));
@@ -137,7 +137,7 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
     let start = Instant::now();
     let score = fit.score_at(arguments.at, x.view()).with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
-    write_npy(&arguments.output, &Values::Rows(score.view()))?;
+    write_values(&file, "x", &Values::Rows(score.view()))?;
     let summary =
         json!({ "n": x.nrows(), "d": x.ncols(), "at": arguments.at, "seconds": seconds, "output": output });
     render(global, &summary, || {
@@ -151,10 +151,10 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
 
 /// `fokker spectral problem`.
 pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> {
-    check_output(&arguments.output)?;
+    let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[])?;
     let problem = Problem::parse(&arguments.problem)?;
     check_count(arguments.n, problem.dim())?;
-    let output = arguments.output.display().to_string();
+    let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": arguments.n, "d": problem.dim(), "output": output });
         return render(global, &plan, || {
@@ -164,7 +164,7 @@ pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> 
     let monitor = Progress::new(global.quiet);
     let (x, facts) = problem.sample(arguments.n, global.seed, &monitor)?;
     drop(monitor);
-    write_npy(&arguments.output, &Values::Rows(x.view()))?;
+    write_values(&file, "x", &Values::Rows(x.view()))?;
     let mut summary = json!({ "problem": arguments.problem, "n": x.nrows(), "d": x.ncols() });
     for (name, value) in &facts {
         summary[name.replace(' ', "_")] = json!(value);

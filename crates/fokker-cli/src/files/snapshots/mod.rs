@@ -8,10 +8,11 @@ mod tests;
 
 use self::labels::Labels;
 use super::numbers::Stored;
+use super::output::{Format as OutputFormat, Output};
 use super::source::{self, Source};
 use super::text::{Lines, Separator, each_field};
 use super::vector::{self, read_vector};
-use super::write::{Values, write_csv, write_npz};
+use super::write::{Values, columns, write_csv, write_npz};
 use super::{Format, at, format, npz, read_rows};
 use anyhow::{Result, bail};
 use fokker::Monitor;
@@ -191,27 +192,21 @@ fn read_labels(path: &Path, rows: usize) -> Result<Labels> {
 /// .csv with columns x0, x1, …, time and perhaps mass.
 ///
 /// # Errors
-/// Another extension, or a file that cannot be written.
-pub fn write_snapshots(path: &Path, rows: &TimedRows) -> Result<()> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("npz") => {
-            let times = rows.times.to_vec();
-            let mass = rows.mass.as_ref().map(|mass| mass.to_vec());
-            let mut arrays = vec![("x", Values::Rows(rows.x.view())), ("time", Values::Numbers(&times))];
-            arrays.extend(mass.as_ref().map(|mass| ("mass", Values::Numbers(mass))));
-            write_npz(path, &arrays)
-        }
-        Some("csv") => {
-            let mut names: Vec<String> = (0..rows.x.ncols()).map(|j| format!("x{j}")).collect();
-            names.push("time".to_owned());
-            names.extend(rows.mass.as_ref().map(|_| "mass".to_owned()));
-            let line = |i: usize| {
-                let mass = rows.mass.as_ref().map(|mass| mass[i]);
-                rows.x.row(i).iter().copied().chain([rows.times[i]]).chain(mass).collect()
-            };
-            write_csv(path, &names, &mut (0..rows.x.nrows()).map(line))
-        }
-        _ => bail!("{}: snapshots are written as .npz or .csv, give such a name", path.display()),
+/// A file that cannot be written.
+pub fn write_snapshots(output: &Output, rows: &TimedRows) -> Result<()> {
+    if output.format() == OutputFormat::Csv {
+        let mut names = columns(rows.x.ncols());
+        names.push("time".to_owned());
+        names.extend(rows.mass.as_ref().map(|_| "mass".to_owned()));
+        return write_csv(output, &names, rows.x.nrows(), &|i| {
+            let mass = rows.mass.as_ref().map(|mass| mass[i]);
+            rows.x.row(i).iter().copied().chain([rows.times[i]]).chain(mass).collect()
+        });
     }
+    let (times, mass) = (rows.times.to_vec(), rows.mass.as_ref().map(|mass| mass.to_vec()));
+    let (x, times) = (Values::Rows(rows.x.view()), Values::Numbers(&times));
+    let mass = mass.as_ref().map(|mass| Values::Numbers(mass));
+    let mut arrays = vec![("x", &x), ("time", &times)];
+    arrays.extend(mass.as_ref().map(|mass| ("mass", mass)));
+    write_npz(output, &arrays)
 }

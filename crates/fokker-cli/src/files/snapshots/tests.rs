@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::files::tests::{doubles, file, npy, npz as archive_of};
+use crate::files::write_values;
 use ndarray::array;
 use zip::CompressionMethod::Deflated;
 
@@ -134,22 +135,18 @@ fn what_is_written_is_read_again() {
         let rows = TimedRows { times: times.clone(), x: x.clone(), mass, description: String::new() };
         for name in ["a.npz", "a.csv"] {
             let path = folder.path().join(name);
-            write_snapshots(&path, &rows).unwrap();
+            write_snapshots(&Output::new(&path, OutputFormat::SNAPSHOTS, &[]).unwrap(), &rows).unwrap();
             let again = read(&path, &SnapshotOptions::default()).unwrap();
             assert_eq!((&again.times, &again.x, &again.mass), (&rows.times, &rows.x, &rows.mass), "{name}");
         }
-        assert!(
-            write_snapshots(&folder.path().join("a.npy"), &rows)
-                .unwrap_err()
-                .to_string()
-                .contains(".npz or .csv")
-        );
     }
-    let path = folder.path().join("x.npy");
-    crate::files::write_npy(&path, &Values::Rows(x.view())).unwrap();
-    assert_eq!(read_rows(&path, &()).unwrap().0, x);
-    crate::files::write_npy(&path, &Values::Rows(x.t())).unwrap();
-    assert_eq!(read_rows(&path, &()).unwrap().0, x.t());
+    for name in ["x.npy", "x.npz", "x.csv"] {
+        let output = Output::new(&folder.path().join(name), OutputFormat::NUMBERS, &[]).unwrap();
+        for x in [x.view(), x.t()] {
+            write_values(&output, "x", &Values::Rows(x)).unwrap();
+            assert_eq!(read_rows(&folder.path().join(name), &()).unwrap().0, x, "{name}");
+        }
+    }
 }
 
 /// A file that anndata wrote (tests/fixtures/make_h5ad.py), decompressed.
