@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -29,8 +30,8 @@ class PopulationEnergy(Estimator):
         Functions of W: "quadratic", "radial:8", "quadratic+radial:8".
     internal : int or None
         Fit the temperature θ, with the density by so many Gaussians.
-    time : {"none", "interval", "poly:DEGREE"}
-        How V depends on time.
+    time : {"auto", "none", "interval", "poly:DEGREE"}
+        How V depends on time; "auto" is "interval" for 2 to 20 intervals, else "none".
     scheme : {"auto", "explicit", "implicit", "midpoint", "weak"}
         Where rows are evaluated.
     coupling : str
@@ -55,7 +56,7 @@ class PopulationEnergy(Estimator):
     potential_coefficients_, interaction_coefficients_ : array or None
         ``[L, K]`` and ``[K]``.
     report_ : dict
-        scheme, potential and ridge that were chosen; unknowns, equations, rank, condition, and the
+        scheme, potential, time and ridge that were chosen; unknowns, equations, rank, condition, and the
         residual of every interval.
 
     Examples
@@ -77,7 +78,7 @@ class PopulationEnergy(Estimator):
         potential_features: str = "auto",
         interaction_features: str | None = None,
         internal: int | None = None,
-        time: str = "none",
+        time: str = "auto",
         scheme: str = "auto",
         coupling: str = "exact",
         ridge: str | float = "auto",
@@ -140,7 +141,8 @@ class PopulationEnergy(Estimator):
 
         ``start`` is the first snapshot's time, ``times`` the second's, by default. ``[n, d]`` for one
         time, ``[len(times), n, d]`` for several. The temperature moves particles at random unless
-        ``noise`` is off; the population that interacts is X itself, weighing ``sample_weight``.
+        ``noise`` is off; the population that interacts is X itself, weighing ``sample_weight``. Times
+        beyond the snapshots that were fitted to are extrapolations, with a warning.
         """
         rows = self._asked(X)
         begin = float(self.times_[0]) if start is None else float(start)
@@ -152,6 +154,8 @@ class PopulationEnergy(Estimator):
         clouds = self._fit.predict(
             rows, begin, until, weights, steps_per_interval, noise, seed_of(random_state)
         )
+        if (words := self._fit.warning(until)) is not None:
+            warnings.warn(f"time {words}", stacklevel=2)
         return np.stack(clouds) if several else clouds[0]
 
     def potential(self, X: ArrayLike, t: float | None = None) -> NDArray[np.float64]:
@@ -221,10 +225,15 @@ class PopulationEnergy(Estimator):
         """How well fits with these parameters predict what they have not seen; changes nothing here.
 
         ``hold_out`` is "cells:SHARE" of every snapshot, or "time": every inner snapshot in turn.
-        Returns ``mean``, ``sd`` (over seeds) and ``steps`` of the distances W_p: ``floor`` (two samples
-        of the truth), ``persistence`` (nothing moves), ``affine`` (a Gaussian map),
-        ``ot_interpolation``, ``fit`` (one step), ``cumulative`` (from the first snapshot); and the
-        in-sample ``roll_out``.
+        Returns the ``verdict``, "better" than every baseline, "worse" than one, or "not
+        distinguishable", by differences of the debiased energy distance ``2 mean|p − y| −
+        mean|p − p'| − mean|y − y'|`` paired over held-out particles: ``against`` holds each with its standard
+        error, and ``rolled_out`` that from the first snapshot on. Beside it ``mean``, ``sd`` (over seeds;
+        None for one) and ``steps`` of the distances W_p: ``floor`` (two samples of the truth),
+        ``persistence`` (nothing moves), ``affine`` (a Gaussian map), ``ot_interpolation``, ``fit`` (one
+        step), ``cumulative`` (from the first snapshot) and ``cumulative_affine``; of all these
+        ``energy_distance`` and ``spread`` (in that of the truth); what was ``chosen``; and the in-sample
+        ``roll_out``.
         """
         rows, _ = self._observed(X)
         weights = weights_of(sample_weight, rows)

@@ -5,8 +5,8 @@ use crate::errors::raise;
 use crate::work::run;
 use fokker::Result;
 use fokker::population::{
-    Distances, Energy, FitOptions, Metric, PredictOptions, Ridge, Snapshots, ValidateOptions, Validation,
-    fit, predict, validate,
+    Chosen, Comparison, Energy, FitOptions, Metric, PredictOptions, Predictions, Ridge, Snapshots,
+    ValidateOptions, fit, predict, validate,
 };
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
@@ -45,7 +45,7 @@ impl Options {
             potential: self.potential.parse()?,
             interaction: self.interaction.as_deref().map(str::parse).transpose()?,
             internal: self.internal,
-            time: self.time.parse()?,
+            time: if self.time == "auto" { None } else { Some(self.time.parse()?) },
             scheme: if self.scheme == "auto" { None } else { Some(self.scheme.parse()?) },
             coupling: self.coupling.parse()?,
             ridge: match self.ridge_absolute {
@@ -80,16 +80,7 @@ pub fn population_fit<'py>(
     let weights = weights.as_ref().map(|weights| weights.as_array());
     let fitted =
         run(py, |monitor| fit(&Snapshots::from_rows(x, times, weights)?, &options.parsed(monitor)?))?;
-    let report = PyDict::new(py);
-    report.set_item("scheme", fitted.chosen.scheme.to_string())?;
-    report.set_item("potential", fitted.chosen.potential.as_ref().map(ToString::to_string))?;
-    let ridge = match fitted.chosen.ridge {
-        Ridge::Relative(ridge) | Ridge::Absolute(ridge) => Some(ridge),
-        Ridge::HoldOut | Ridge::CrossValidation => None,
-    };
-    report.set_item("ridge", ridge)?;
-    report.set_item("held_out", fitted.chosen.held_out)?;
-    report.set_item("compared", fitted.chosen.compared)?;
+    let report = chosen(py, &fitted.chosen)?;
     report.set_item("unknowns", fitted.unknowns)?;
     report.set_item("equations", fitted.equations)?;
     report.set_item("rank", fitted.rank)?;
@@ -115,7 +106,7 @@ pub fn population_validate<'py>(
     let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
     let (x, times) = (x.as_array(), times.as_array());
     let weights = weights.as_ref().map(|weights| weights.as_array());
-    let Validation { steps, mean, sd, roll_out, .. } = run(py, |monitor| {
+    let found = run(py, |monitor| {
         let metric = match p {
             1 => Metric::W1,
             2 => Metric::W2,
@@ -128,29 +119,75 @@ pub fn population_validate<'py>(
             ValidateOptions { hold_out: hold_out.parse()?, seeds, metric, fit: options.parsed(monitor)? };
         validate(&Snapshots::from_rows(x, times, weights)?, &options)
     })?;
+    let figures = |all: &Predictions| figures(py, all);
+    let known = |all: &Option<Predictions>| all.as_ref().map(figures).transpose();
+    let compared = |one: &Comparison| compared(py, one);
     let out = PyDict::new(py);
-    out.set_item("mean", distances(py, &mean)?)?;
-    out.set_item("sd", distances(py, &sd)?)?;
-    let list = PyList::empty(py);
-    for step in &steps {
-        let entry = distances(py, &step.distances)?;
+    out.set_item("verdict", found.verdict.to_string())?;
+    out.set_item("against", found.against.iter().map(compared).collect::<PyResult<Vec<_>>>()?)?;
+    out.set_item("rolled_out", compared(&found.rolled_out)?)?;
+    out.set_item("mean", figures(&found.mean)?)?;
+    out.set_item("sd", known(&found.sd)?)?;
+    out.set_item("energy_distance", known(&found.energy_distance)?)?;
+    out.set_item("spread", known(&found.spread)?)?;
+    let steps = PyList::empty(py);
+    for step in &found.steps {
+        let entry = figures(&step.distances)?;
         entry.set_item("from", step.from)?;
         entry.set_item("to", step.to)?;
-        list.append(entry)?;
+        entry.set_item("energy_distance", known(&step.energy_distance)?)?;
+        entry.set_item("spread", known(&step.spread)?)?;
+        steps.append(entry)?;
     }
-    out.set_item("steps", list)?;
+    out.set_item("steps", steps)?;
+    let chosen = found.chosen.iter().map(|one| chosen(py, one)).collect::<PyResult<Vec<_>>>()?;
+    out.set_item("chosen", chosen)?;
+    let roll_out = PyList::empty(py);
+    for at in &found.roll_out {
+        let entry = PyDict::new(py);
+        entry.set_item("to", at.to)?;
+        entry.set_item("fit", at.fit)?;
+        entry.set_item("affine", at.affine)?;
+        roll_out.append(entry)?;
+    }
     out.set_item("roll_out", roll_out)?;
     Ok(out)
 }
 
-fn distances<'py>(py: Python<'py>, distances: &Distances) -> PyResult<Bound<'py, PyDict>> {
+fn figures<'py>(py: Python<'py>, all: &Predictions) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
-    out.set_item("floor", distances.floor)?;
-    out.set_item("persistence", distances.persistence)?;
-    out.set_item("affine", distances.affine)?;
-    out.set_item("ot_interpolation", distances.ot_interpolation)?;
-    out.set_item("fit", distances.fit)?;
-    out.set_item("cumulative", distances.cumulative)?;
+    out.set_item("floor", all.floor)?;
+    out.set_item("persistence", all.persistence)?;
+    out.set_item("affine", all.affine)?;
+    out.set_item("ot_interpolation", all.ot_interpolation)?;
+    out.set_item("fit", all.fit)?;
+    out.set_item("cumulative", all.cumulative)?;
+    out.set_item("cumulative_affine", all.cumulative_affine)?;
+    Ok(out)
+}
+
+fn compared<'py>(py: Python<'py>, one: &Comparison) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("baseline", one.baseline)?;
+    out.set_item("difference", one.difference)?;
+    out.set_item("standard_error", one.standard_error)?;
+    out.set_item("verdict", one.verdict().to_string())?;
+    Ok(out)
+}
+
+/// What was chosen, as the command line prints it.
+fn chosen<'py>(py: Python<'py>, chosen: &Chosen) -> PyResult<Bound<'py, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("scheme", chosen.scheme.to_string())?;
+    out.set_item("potential", chosen.potential.as_ref().map(ToString::to_string))?;
+    out.set_item("time", chosen.time.to_string())?;
+    let ridge = match chosen.ridge {
+        Ridge::Relative(ridge) | Ridge::Absolute(ridge) => Some(ridge),
+        Ridge::HoldOut | Ridge::CrossValidation => None,
+    };
+    out.set_item("ridge", ridge)?;
+    out.set_item("held_out", chosen.held_out)?;
+    out.set_item("compared", chosen.compared)?;
     Ok(out)
 }
 
@@ -220,6 +257,12 @@ impl PopulationFit {
             (matrix(x, "X")?, matrix(population, "population")?, vector(weights, "weights")?);
         let (x, y, weights) = (x.as_array(), y.as_array(), weights.as_array());
         Ok(run(py, |_| self.energy.velocity(t, x, y, weights))?.into_pyarray(py))
+    }
+
+    /// What is to be said of predictions at these times, if some are beyond the snapshots.
+    #[pyo3(signature = (times))]
+    fn warning(&self, times: Vec<f64>) -> Option<String> {
+        self.energy.warning(&times)
     }
 
     /// Particles at each of the times.

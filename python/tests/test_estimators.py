@@ -128,7 +128,7 @@ def test_fits_survive_pickling_and_processes(estimator, arguments):
 
 def test_an_absolute_ridge_is_added_to_the_matrix():
     def fit(**ridge):
-        energy = fokker.PopulationEnergy(potential_features="poly:1", scheme="explicit", **ridge)
+        energy = fokker.PopulationEnergy(potential_features="poly:1", time="none", scheme="explicit", **ridge)
         return energy.fit(SNAPSHOTS[:, :1] + TIMES[:, None], TIMES).potential_coefficients_
 
     # One unknown: (A + ρ) c = b, so that 1/c is affine in ρ.

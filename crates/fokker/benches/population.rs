@@ -4,7 +4,8 @@
 //! and 60 (all terms) CPU-seconds for the same, as measured for the design of this library.
 
 use fokker::population::{
-    Cloud, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, fit, predict, split_snapshots,
+    Cloud, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, fit, predict,
+    split_snapshots,
 };
 use fokker::problems::{BenchmarkEnergy, PopulationOptions, simulate_population};
 use fokker::transport::{ExactOptions, wasserstein1};
@@ -35,6 +36,7 @@ fn snapshots() -> (Snapshots, Snapshots) {
 fn published() -> FitOptions<'static> {
     FitOptions {
         potential: Potential::Features("poly-tensor:4+rbf:10:-4:4:0.5".parse().expect("features")),
+        time: Some(TimeBasis::Constant),
         scheme: Some(Scheme::Explicit),
         ridge: Ridge::Absolute(0.01),
         raw_features: true,
@@ -77,5 +79,7 @@ fn all_terms(bencher: divan::Bencher) {
 #[divan::bench(sample_count = 3)]
 fn automatic(bencher: divan::Bencher) {
     let data = snapshots();
-    bencher.bench(|| fit_and_judge(&data, &FitOptions::default()));
+    bencher.bench(|| {
+        fit_and_judge(&data, &FitOptions { time: Some(TimeBasis::Constant), ..Default::default() })
+    });
 }

@@ -140,7 +140,7 @@ fn predictions_that_cannot_be_made() {
     let lost = predict(&quartic, far.view(), 0.0, &[0.1], &PredictOptions::default());
     refused(lost, false, &["particle 0", "range of numbers"]);
     // Where an energy varies in time, it ends with the data.
-    let varying = FitOptions { time: TimeBasis::Polynomial(1), ..options("poly:1", Scheme::Explicit) };
+    let varying = FitOptions { time: Some(TimeBasis::Polynomial(1)), ..options("poly:1", Scheme::Explicit) };
     let data =
         snapshots(&[0.0, 0.1, 0.2], vec![normals(20, 2, 1), normals(20, 2, 2) * 0.9, normals(20, 2, 3)]);
     let varying = fit(&data, &varying).unwrap().energy;

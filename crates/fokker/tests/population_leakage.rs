@@ -34,7 +34,7 @@ fn replaced(snapshots: &Snapshots, share: f64, seed: u64) -> Snapshots {
 #[test]
 fn replacing_held_out_particles_changes_no_bit_of_what_is_learned() {
     let truth = snapshots();
-    for time in [TimeBasis::Constant, TimeBasis::Interval] {
+    for time in [None, Some(TimeBasis::Constant), Some(TimeBasis::Interval)] {
         let options = ValidateOptions {
             hold_out: HoldOut::Cells(0.4),
             seeds: 2,

@@ -70,7 +70,7 @@ proptest! {
         coupling in prop::sample::select(couplings()),
         ridge in prop::sample::select(vec![Ridge::HoldOut, Ridge::CrossValidation, Ridge::Relative(0.0),
             Ridge::Relative(1e-3), Ridge::Absolute(0.0), Ridge::Absolute(0.1)]),
-        time in prop::sample::select(vec![TimeBasis::Constant, TimeBasis::Interval, TimeBasis::Polynomial(2)]),
+        time in prop::sample::select(vec![None, Some(TimeBasis::Constant), Some(TimeBasis::Interval), Some(TimeBasis::Polynomial(2))]),
         raw_features in any::<bool>(),
     ) {
         let clouds: fokker::Result<Vec<Cloud>> =

@@ -317,7 +317,7 @@ fn unequal_gaps_are_not_equal() {
         );
     }
     // A potential for each interval knows its own gap.
-    let options = FitOptions { time: TimeBasis::Interval, ..options("poly:2", Scheme::Midpoint) };
+    let options = FitOptions { time: Some(TimeBasis::Interval), ..options("poly:2", Scheme::Midpoint) };
     let energy = fit(&data, &options).unwrap().energy;
     for (i, gap) in [0.1f64, 0.4, 0.05].into_iter().enumerate() {
         let v = energy.potential(times[i], array![[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0]].view()).unwrap();
@@ -426,4 +426,35 @@ fn the_interaction_is_that_of_half_the_double_integral() {
     };
     let w = curvature(&fit(&data, &options).unwrap().energy);
     assert!((w - SQRT_2).abs() < 1e-10, "{w}");
+}
+
+/// Counts how often it is asked.
+#[derive(Default)]
+struct Asked(std::sync::atomic::AtomicUsize);
+
+impl fokker::Monitor for Asked {
+    fn progress(&self, stage: &str, _done: usize, _total: usize) -> std::ops::ControlFlow<()> {
+        let sums = usize::from(stage == "sums");
+        self.0.fetch_add(sums, std::sync::atomic::Ordering::Relaxed);
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+/// A million particles took 14 seconds between two questions: it must be asked for every few of them.
+#[test]
+fn the_weak_form_can_be_stopped_within_a_snapshot() {
+    let data = snapshots(&[0.0, 1.0], vec![normals(2048, 2, 1), normals(1024, 2, 2)]);
+    for interaction in [None, Some("radial:2".parse().unwrap())] {
+        let asked = Asked::default();
+        let options = FitOptions { interaction, monitor: &asked, ..options("poly:2", Scheme::Weak) };
+        fit(&data, &options).unwrap();
+        let least = if interaction.is_some() { 1 + 1 } else { (2048 + 1024) / 256 };
+        assert!(asked.0.into_inner() >= least);
+    }
+    let fine = snapshots(&[0.0, 1.0], vec![normals(10_000, 1, 1), normals(300, 1, 2)]);
+    let asked = Asked::default();
+    let interaction = Some("quadratic".parse().unwrap());
+    let options = FitOptions { interaction, monitor: &asked, ..options("poly:2", Scheme::Weak) };
+    fit(&fine, &options).unwrap();
+    assert!(asked.0.into_inner() >= 10_000usize.div_ceil(838), "838 of 10,000 have 2²³ pairs");
 }

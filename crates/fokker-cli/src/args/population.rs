@@ -44,17 +44,25 @@ const PREDICT_HELP: &str = "\
 Example:
   fokker population predict e.safetensors --from x.csv --at 0 --times 1 -o p.csv
 
-Where --from has times, its rows of time --at are moved; otherwise all of its rows";
+Where --from has times, its rows of time --at are moved; otherwise all of its rows
+Times beyond the snapshots that were fitted to are extrapolations: the report and JSON say so
+JSON: n, d, times, extrapolated (those beyond the snapshots), output";
 
 const VALIDATE_HELP: &str = "\
 Examples:
   fokker population validate cells.csv
   fokker population validate cells.csv --hold-out time --seeds 1 --json
 
-floor: two samples of the truth against one another, persistence: nothing moves, affine: the map
+floor: two samples of the truth, as large as the others, persistence: nothing moves, affine: the map
   between Gaussians, ot_interpolation: between the neighbouring snapshots (held-out times only),
-  fit: the energy from the snapshot before, cumulative: from the first one
-JSON: steps [from, to and these], mean, sd (over seeds, of the mean), chosen, roll_out (in-sample)";
+  fit: the energy from the snapshot before, cumulative: from the first one, cumulative affine: by
+  affine maps one after the other
+Verdict: by the debiased energy distance; fit − it beside its standard error (for cumulative affine:
+  cumulative − it), better where below −1.645 of them for every baseline. spread: of the moved
+  particles, in that of those seen
+JSON: verdict, against [baseline, difference, standard_error, verdict], rolled_out (the same for
+  cumulative), steps [from, to, distances by name, energy_distance, spread], mean, sd (over seeds, of
+  the mean; null for one), energy_distance, spread, chosen, roll_out (in-sample)";
 
 const SIMULATE_HELP: &str = "\
 Example:
@@ -102,10 +110,10 @@ pub struct EnergyArguments {
     /// Internal energy, its density by a mixture of so many Gaussians, as gmm:10 [default: none]
     #[arg(long, value_name = "gmm:COUNT")]
     pub internal: Option<String>,
-    /// Dependence of the potential on time: none, interval, poly:DEGREE [default: none for fit;
-    /// interval for validate up to 20 intervals]
-    #[arg(long, value_name = "BASIS")]
-    pub time_varying: Option<String>,
+    /// Dependence of the potential on time: none, interval, poly:DEGREE, or auto, which is interval
+    /// for 2 to 20 intervals, else none
+    #[arg(long, default_value = "auto", value_name = "BASIS")]
+    pub time_varying: String,
     /// auto, explicit, implicit, midpoint, weak
     #[arg(long, default_value = "auto", value_name = "NAME")]
     pub scheme: String,

@@ -102,6 +102,7 @@ fn population() -> fokker::Result<String> {
     let snapshots = Snapshots::new(times, clouds)?;
     let options = population::FitOptions {
         potential: "poly-tensor:4+rbf:10".parse()?,
+        time: Some(population::TimeBasis::Constant),
         scheme: Some(population::Scheme::Midpoint),
         ridge: population::Ridge::CrossValidation,
         ..Default::default()

@@ -1,8 +1,8 @@
 //! What a fit must beat: predictions without an energy.
 
 use super::Cloud;
-use crate::Result;
 use crate::transport::{Cost, ExactOptions, displacement, exact};
+use crate::{Monitor, Result};
 use fokker_linalg::{eigh, matmul};
 use ndarray::{Array1, Array2, Axis};
 
@@ -59,16 +59,22 @@ fn moments(cloud: &Cloud) -> (Array1<f64>, Array2<f64>) {
     (mean, covariance)
 }
 
-/// McCann's interpolation between two clouds, a share s of the way.
-pub(super) fn interpolate(x: &Cloud, y: &Cloud, s: f64) -> Result<Cloud> {
+/// McCann's interpolation between two clouds, a share s of the way, and the row of x that each of its
+/// points comes from.
+pub(super) fn interpolate(
+    x: &Cloud,
+    y: &Cloud,
+    s: f64,
+    monitor: &dyn Monitor,
+) -> Result<(Cloud, Vec<usize>)> {
     let options = ExactOptions {
         source_weights: Some(x.weights.view()),
         target_weights: Some(y.weights.view()),
-        ..Default::default()
+        monitor,
     };
     let coupling = exact(x.x.view(), y.x.view(), Cost::SquaredEuclidean, &options)?;
     let (points, mass) = displacement(x.x.view(), y.x.view(), &coupling, s)?;
-    Cloud::new(points, Some(mass.view()))
+    Ok((Cloud::new(points, Some(mass.view()))?, coupling.source))
 }
 
 #[cfg(test)]

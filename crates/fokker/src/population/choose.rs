@@ -22,6 +22,8 @@ pub struct Chosen {
     pub scheme: Scheme,
     /// Functions of the potential, if there is one.
     pub potential: Option<FeatureSpec>,
+    /// How the potential depends on time.
+    pub time: TimeBasis,
     /// Relative or absolute ridge.
     pub ridge: Ridge,
     /// Mean one-step W₁ of held-out particles with these choices; none when there was no choice.
@@ -36,6 +38,7 @@ impl Chosen {
         FitOptions {
             potential: self.potential.clone().map_or(Potential::None, Potential::Features),
             scheme: Some(self.scheme),
+            time: Some(self.time),
             ridge: self.ridge,
             ..options.clone()
         }
@@ -54,6 +57,7 @@ pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions) -> Result<Chos
         return Ok(Chosen {
             scheme: schemes[0],
             potential,
+            time: options.time_basis(snapshots.intervals()),
             ridge: options.ridge,
             held_out: None,
             compared: 1,
@@ -83,7 +87,7 @@ fn candidates(snapshots: &Snapshots, options: &FitOptions) -> Vec<Option<Feature
         Potential::Features(spec) => vec![Some(spec.clone())],
         Potential::Auto => {
             let sizes = snapshots.clouds().iter().take(snapshots.intervals()).map(|cloud| cloud.len());
-            let rows = match options.time {
+            let rows = match options.time_basis(snapshots.intervals()) {
                 TimeBasis::Interval => sizes.min().unwrap_or(0),
                 _ => sizes.sum(),
             };
@@ -163,7 +167,8 @@ impl Search<'_> {
             }
         }
         let (scheme, potential) = (candidate.scheme, candidate.potential);
-        Ok(Chosen { scheme, potential, ridge, held_out: Some(score), compared })
+        let time = self.options.time_basis(self.kept.intervals());
+        Ok(Chosen { scheme, potential, time, ridge, held_out: Some(score), compared })
     }
 
     fn progress(&self, done: usize, combinations: usize) -> Result<()> {

@@ -65,12 +65,50 @@ impl Energy {
         }
         let requirement = if varies {
             format!(
-                "in [{first}, {last}], where this energy was fitted; one that does not vary in time extends"
+                "in [{first}, {last}], where this energy was fitted; one that does not vary in time extends \
+                 beyond (--time-varying none, time=\"none\")"
             )
         } else {
             "finite".into()
         };
         Err(Error::Argument { name: "time", requirement, found: t })
+    }
+
+    /// The times at which the energy extends what it found, outside the snapshots it was fitted to.
+    pub fn extrapolated(&self, times: &[f64]) -> Vec<f64> {
+        let (first, last) = (self.times[0], self.times[self.times.len() - 1]);
+        times.iter().copied().filter(|t| !(first..=last).contains(t)).collect()
+    }
+
+    /// What is to be said of predictions at these times, if some are extrapolated.
+    ///
+    /// ```
+    /// # use fokker::population::*;
+    /// # let energy = Energy {
+    /// #     times: vec![0.0, 2.0],
+    /// #     scheme: Scheme::Explicit,
+    /// #     potential: None,
+    /// #     interaction: None,
+    /// #     temperature: Some(1.0),
+    /// #     dim: 1,
+    /// # };
+    /// let words = energy.warning(&[1.0, 3.0]).unwrap();
+    /// assert!(words.starts_with("3 is outside the snapshots, 0 to 2:"));
+    /// assert_eq!(energy.warning(&[1.0]), None);
+    /// ```
+    pub fn warning(&self, times: &[f64]) -> Option<String> {
+        let outside = self.extrapolated(times);
+        let listed: Vec<String> = outside.iter().take(20).map(f64::to_string).collect();
+        let more = if outside.len() > listed.len() { ", …" } else { "" };
+        let verb = if outside.len() == 1 { "is" } else { "are" };
+        let (first, last) = (self.times[0], self.times[self.times.len() - 1]);
+        (!outside.is_empty()).then(|| {
+            format!(
+                "{}{more} {verb} outside the snapshots, {first} to {last}: there the energy extends what it \
+                 found, and no data checked it",
+                listed.join(", ")
+            )
+        })
     }
 
     fn check_points(&self, x: ArrayView2<f64>) -> Result<()> {

@@ -102,7 +102,7 @@ pub(super) fn couple_all(snapshots: &Snapshots, options: &FitOptions) -> Result<
         .map(|i| {
             let [x, y] = [i, i + 1].map(|k| &snapshots.clouds()[k]);
             // Its own progress would jump between intervals; only the wish to stop passes.
-            let quiet = Quiet(options.monitor);
+            let quiet = Quiet { stage: "couplings", monitor: options.monitor };
             let coupled = couple(x, y, options.coupling, options.seed, &quiet)?;
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             match options.monitor.progress("couplings", done, snapshots.intervals()).is_break() {
@@ -114,11 +114,14 @@ pub(super) fn couple_all(snapshots: &Snapshots, options: &FitOptions) -> Result<
 }
 
 /// Passes the wish to stop on, without progress.
-struct Quiet<'a>(&'a dyn Monitor);
+pub(super) struct Quiet<'a> {
+    pub stage: &'static str,
+    pub monitor: &'a dyn Monitor,
+}
 
 impl Monitor for Quiet<'_> {
     fn progress(&self, _stage: &str, _done: usize, _total: usize) -> std::ops::ControlFlow<()> {
-        self.0.progress("couplings", 0, 0)
+        self.monitor.progress(self.stage, 0, 0)
     }
 }
 
@@ -149,7 +152,7 @@ impl<'a> Problem<'a> {
         terms: Terms,
         options: &FitOptions,
     ) -> Result<Self> {
-        let quiet = Quiet(options.monitor);
+        let quiet = Quiet { stage: "couplings", monitor: options.monitor };
         let mut intervals = match scheme {
             Scheme::Weak => weak_equations(&terms, snapshots, options.monitor)?,
             _ => (0..snapshots.intervals())
@@ -168,7 +171,7 @@ impl<'a> Problem<'a> {
                 equations.scale(snapshots.interval(i) / mean);
             }
         }
-        Ok(Problem { snapshots, terms, scheme, time: options.time, intervals })
+        Ok(Problem { snapshots, terms, scheme, time: options.time_basis(snapshots.intervals()), intervals })
     }
 
     /// Time at which the time basis counts for an interval.

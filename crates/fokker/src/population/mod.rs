@@ -102,7 +102,9 @@ mod predict;
 mod saved;
 mod snapshots;
 mod split;
+mod trials;
 mod validate;
+mod verdict;
 mod weak;
 
 pub use choose::Chosen;
@@ -113,5 +115,6 @@ pub use options::{CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme,
 pub use predict::{PredictOptions, predict};
 pub use snapshots::{Cloud, Snapshots};
 pub use split::{split, split_snapshots};
-pub use validate::{Distances, HoldOut, Metric, Step, ValidateOptions, Validation, validate};
+pub use validate::{HoldOut, Metric, Predictions, RollOut, Step, ValidateOptions, Validation, validate};
+pub use verdict::{Comparison, Verdict};
 pub use weak::WeakSums;

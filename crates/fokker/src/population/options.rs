@@ -111,7 +111,26 @@ pub enum TimeBasis {
     Polynomial(u32),
 }
 
+/// Intervals up to which the potential has one function for each unless told otherwise.
+const FEW: usize = 20;
+
 impl TimeBasis {
+    /// What is fitted unless told otherwise: a potential per interval for up to 20 of them, else one
+    /// for all times, as for a single interval, where both are the same and this one extends beyond it.
+    ///
+    /// ```
+    /// use fokker::population::TimeBasis;
+    /// assert_eq!([1, 2, 20, 21].map(TimeBasis::automatic), [
+    ///     TimeBasis::Constant,
+    ///     TimeBasis::Interval,
+    ///     TimeBasis::Interval,
+    ///     TimeBasis::Constant,
+    /// ]);
+    /// ```
+    pub fn automatic(intervals: usize) -> Self {
+        if (2..=FEW).contains(&intervals) { TimeBasis::Interval } else { TimeBasis::Constant }
+    }
+
     /// Number L of functions.
     pub fn len(self, intervals: usize) -> usize {
         match self {
@@ -156,7 +175,7 @@ impl FromStr for TimeBasis {
             _ => Err(Error::Name {
                 what: "dependence on time",
                 found: text.to_owned(),
-                known: "none, interval, poly:DEGREE (1 to 10)".into(),
+                known: "auto, none, interval, poly:DEGREE (1 to 10)".into(),
             }),
         }
     }
@@ -235,8 +254,8 @@ pub struct FitOptions<'a> {
     pub interaction: Option<PairSpec>,
     /// Internal energy θ∫ρ log ρ with ∇log ρ from mixtures of so many Gaussians, if there is one.
     pub internal: Option<usize>,
-    /// How the potential depends on time.
-    pub time: TimeBasis,
+    /// How the potential depends on time; [`TimeBasis::automatic`] when absent.
+    pub time: Option<TimeBasis>,
     /// Where rows are evaluated; chosen by inner hold-out when absent.
     pub scheme: Option<Scheme>,
     /// How neighbouring snapshots are coupled.
@@ -257,7 +276,7 @@ impl Default for FitOptions<'_> {
             potential: Potential::Auto,
             interaction: None,
             internal: None,
-            time: TimeBasis::Constant,
+            time: None,
             scheme: None,
             coupling: CouplingMethod::Exact,
             ridge: Ridge::HoldOut,
@@ -269,6 +288,11 @@ impl Default for FitOptions<'_> {
 }
 
 impl FitOptions<'_> {
+    /// How the potential of snapshots with so many intervals depends on time.
+    pub fn time_basis(&self, intervals: usize) -> TimeBasis {
+        self.time.unwrap_or_else(|| TimeBasis::automatic(intervals))
+    }
+
     /// Whether the options go together.
     ///
     /// # Errors

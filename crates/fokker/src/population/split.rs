@@ -34,6 +34,15 @@ pub fn split(n: usize, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)
     Ok((kept, order))
 }
 
+/// So many of n particles, ascending; all where there are no more.
+pub(super) fn sample(n: usize, count: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order.truncate(count);
+    order.sort_unstable();
+    order
+}
+
 /// Splits every snapshot, `(kept, held out)`.
 ///
 /// # Errors

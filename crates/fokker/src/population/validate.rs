@@ -1,12 +1,10 @@
 //! Honest validation: held-out particles and held-out times, beside what needs no energy.
 
-use super::baselines::{AffineMap, interpolate};
-use super::{
-    Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, predict, split, split_snapshots,
-};
+use super::trials::{Outcome, Run, roll_out};
+use super::verdict::{Comparison, Verdict, overall};
+use super::{Chosen, Cloud, FitOptions, Snapshots};
 use crate::transport::{ExactOptions, wasserstein1, wasserstein2};
-use crate::{Error, Result};
-use ndarray::{Array2, ArrayView2};
+use crate::{Error, Monitor, Result};
 use std::str::FromStr;
 
 /// What is held out.
@@ -36,7 +34,7 @@ impl FromStr for HoldOut {
     }
 }
 
-/// Distance that predictions are judged by, exact and not regularised.
+/// Distance that is printed beside the verdict, exact and not regularised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// W₁.
@@ -46,11 +44,11 @@ pub enum Metric {
 }
 
 impl Metric {
-    fn between(self, x: &Cloud, y: &Cloud) -> Result<f64> {
+    pub(super) fn between(self, x: &Cloud, y: &Cloud, monitor: &dyn Monitor) -> Result<f64> {
         let options = ExactOptions {
             source_weights: Some(x.weights.view()),
             target_weights: Some(y.weights.view()),
-            ..Default::default()
+            monitor,
         };
         match self {
             Metric::W1 => wasserstein1(x.x.view(), y.x.view(), &options),
@@ -83,47 +81,103 @@ impl Default for ValidateOptions<'_> {
     }
 }
 
-/// Distances at one step, in the user's units.
+/// One figure for every prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Distances {
-    /// Two samples of the truth against one another: no prediction can be expected below it.
-    pub floor: f64,
+pub struct Predictions<T = f64> {
+    /// Another sample of the truth: no prediction can be expected below it.
+    pub floor: T,
     /// The particles stay where they were.
-    pub persistence: f64,
+    pub persistence: T,
     /// The affine map between Gaussians.
-    pub affine: f64,
+    pub affine: T,
     /// McCann interpolation between the neighbouring snapshots; for held-out times only.
-    pub ot_interpolation: Option<f64>,
+    pub ot_interpolation: Option<T>,
     /// The fitted energy, from the snapshot before.
-    pub fit: f64,
+    pub fit: T,
     /// The fitted energy, from the first snapshot.
-    pub cumulative: f64,
+    pub cumulative: T,
+    /// The affine maps one after the other, from the first snapshot.
+    pub cumulative_affine: T,
 }
 
-impl Distances {
-    fn each(all: &[Distances], combine: impl Fn(&[f64]) -> f64) -> Distances {
-        let field = |f: &dyn Fn(&Distances) -> f64| combine(&all.iter().map(f).collect::<Vec<_>>());
+impl<T> Predictions<T> {
+    pub(super) fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> Predictions<U> {
+        Predictions {
+            floor: f(&self.floor),
+            persistence: f(&self.persistence),
+            affine: f(&self.affine),
+            ot_interpolation: self.ot_interpolation.as_ref().map(&mut f),
+            fit: f(&self.fit),
+            cumulative: f(&self.cumulative),
+            cumulative_affine: f(&self.cumulative_affine),
+        }
+    }
+}
+
+impl Predictions<Option<f64>> {
+    /// All of them, or none.
+    pub(super) fn known(&self) -> Option<Predictions> {
+        let mut all = true;
+        let values = self.map(|value| {
+            value.unwrap_or_else(|| {
+                all = false;
+                0.0
+            })
+        });
+        all.then_some(values)
+    }
+}
+
+impl Predictions {
+    fn each(all: &[Predictions], combine: impl Fn(&[f64]) -> f64) -> Predictions {
+        let field = |f: &dyn Fn(&Predictions) -> f64| combine(&all.iter().map(f).collect::<Vec<_>>());
         let interpolations: Option<Vec<f64>> = all.iter().map(|d| d.ot_interpolation).collect();
-        Distances {
+        Predictions {
             floor: field(&|d| d.floor),
             persistence: field(&|d| d.persistence),
             affine: field(&|d| d.affine),
             ot_interpolation: interpolations.map(|values| combine(&values)),
             fit: field(&|d| d.fit),
             cumulative: field(&|d| d.cumulative),
+            cumulative_affine: field(&|d| d.cumulative_affine),
         }
+    }
+
+    fn mean<'a>(all: impl Iterator<Item = &'a Predictions>) -> Predictions {
+        Predictions::each(&all.copied().collect::<Vec<_>>(), average)
+    }
+
+    fn mean_known(all: impl Iterator<Item = Option<Predictions>>) -> Option<Predictions> {
+        let all: Option<Vec<Predictions>> = all.collect();
+        all.map(|all| Predictions::each(&all, average))
     }
 }
 
-/// One step that was predicted: the mean over all seeds.
+/// One step that was predicted: means over all seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Time that particles start at.
     pub from: f64,
     /// Time that they are compared at.
     pub to: f64,
-    /// Distances there.
-    pub distances: Distances,
+    /// Distances there, by the metric.
+    pub distances: Predictions,
+    /// Debiased energy distances U there, in the units of the data; none where a snapshot has fewer than
+    /// three held-out particles.
+    pub energy_distance: Option<Predictions>,
+    /// Spread of the moved particles, in that of those seen; none where these have none.
+    pub spread: Option<Predictions>,
+}
+
+/// The roll-out of all particles of the first time, in-sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RollOut {
+    /// Time that they are moved to.
+    pub to: f64,
+    /// Distance there of the particles moved by the energy.
+    pub fit: f64,
+    /// Distance of those moved by affine maps one after the other.
+    pub affine: f64,
 }
 
 /// How well an energy predicts what it has not seen.
@@ -131,15 +185,25 @@ pub struct Step {
 pub struct Validation {
     /// Every step.
     pub steps: Vec<Step>,
-    /// Mean over steps and seeds.
-    pub mean: Distances,
-    /// Standard deviation over seeds of the mean over steps; zero for one seed.
-    pub sd: Distances,
+    /// Mean distances over steps and seeds.
+    pub mean: Predictions,
+    /// Standard deviation over seeds of the mean over steps; none for one seed.
+    pub sd: Option<Predictions>,
+    /// Mean debiased energy distances.
+    pub energy_distance: Option<Predictions>,
+    /// Mean ratios of spreads: below 1 the particles are drawn together, which W₁ rewards.
+    pub spread: Option<Predictions>,
+    /// Whether the fit predicts one step better than every baseline.
+    pub verdict: Verdict,
+    /// The fit beside each baseline.
+    pub against: Vec<Comparison>,
+    /// The energy from the first snapshot on, beside affine maps one after the other.
+    pub rolled_out: Comparison,
     /// What was chosen in each fit, inside what it was given.
     pub chosen: Vec<Chosen>,
     /// In-sample, as papers print it: all particles of the first time moved to each later one by
-    /// the energy fitted to everything, `(time, distance)`.
-    pub roll_out: Vec<(f64, f64)>,
+    /// the energy fitted to everything.
+    pub roll_out: Vec<RollOut>,
 }
 
 /// Validates fits by particles or times that they have not seen.
@@ -150,183 +214,97 @@ pub struct Validation {
 ///                      held-out particles                 held-out time t
 /// fit                  H_t moved one step, to H_{t+1}      μ_{t−1} moved to t, to μ_t
 /// cumulative           H_0 moved to t + 1, to H_{t+1}      μ_0 moved to t, to μ_t
-/// floor                F_{t+1} to H_{t+1}                  halves of μ_t
+/// floor                as many of F_{t+1} as of H_t,       halves of μ_t
+///                      to H_{t+1}
 /// persistence          H_t to H_{t+1}                      μ_{t−1} to μ_t
 /// affine               Gaussian map F_t → F_{t+1} on H_t   Gaussian geodesic from t − 1 to t + 1 at t
+/// cumulative_affine    these maps from H_0 on              the maps from μ_0 on, then the geodesic
 /// ot_interpolation     none                                McCann along the coupling t − 1 → t + 1
 /// ```
 ///
 /// Everything learned from data is learned from F alone: centres, scales, couplings, and every
 /// choice of scheme, features and ridge, by a further split inside F. H is read once.
 ///
+/// The verdict goes by the debiased energy distance, whose mean over samples is zero where the laws are
+/// equal (W₁ of samples is smallest for clouds that are drawn together):
+///
+/// ```text
+/// U = 2 mean|p − y| − mean_{i≠j}|p_i − p_j| − mean_{i≠j}|y_i − y_j|         p moved, y seen
+/// Δ = U(fit) − U(baseline), mean over steps; its error by leaving out each particle in both its roles
+/// several seeds: mean Δ, with the mean of their errors
+/// better: Δ + 1.645 se < 0 for every baseline; worse: Δ − 1.645 se > 0 for one
+/// ```
+///
+/// Weights enter as Σ_{i≠j} w_i w_j |·| / (1 − Σw²). O(n² d) for each prediction beside the distances.
+///
 /// # Errors
-/// As [`fit`](super::fit()) and [`predict`]; no seed; a share that leaves no particle on a side;
-/// fewer than three snapshots to hold a time out.
+/// As [`fit`](super::fit()) and [`predict`](super::predict); no seed; a share that leaves no particle on
+/// a side; fewer than three snapshots to hold a time out.
+///
+/// # Source
+/// \[szekely2013\] for the energy distance.
 pub fn validate(snapshots: &Snapshots, options: &ValidateOptions) -> Result<Validation> {
     if options.seeds == 0 {
         return Err(Error::Argument { name: "seeds", requirement: "at least 1".into(), found: 0.0 });
     }
+    // That of all snapshots: one less, where a time is held out, must not be another model.
+    let time = Some(options.fit.time_basis(snapshots.intervals()));
     let mut runs = Vec::with_capacity(options.seeds);
     for repeat in 0..options.seeds {
         if options.fit.monitor.progress("seeds", repeat, options.seeds).is_break() {
             return Err(Error::Interrupted);
         }
         let seed = options.fit.seed.wrapping_add(repeat as u64);
-        let run = Run { snapshots, metric: options.metric, fit: FitOptions { seed, ..options.fit.clone() } };
+        let fit = FitOptions { seed, time, ..options.fit.clone() };
+        let run = Run { snapshots, metric: options.metric, fit };
         runs.push(match options.hold_out {
             HoldOut::Cells(share) => run.cells(share)?,
             HoldOut::Time => run.times()?,
         });
     }
-    let by_step = |i: usize| runs.iter().map(|run| run.steps[i].distances).collect::<Vec<_>>();
+    let settled = runs[0].chosen[0].settle(&options.fit);
+    let roll_out = roll_out(&Run { snapshots, metric: options.metric, fit: settled })?;
+    Ok(summary(runs, roll_out))
+}
+
+fn summary(runs: Vec<Outcome>, roll_out: Vec<RollOut>) -> Validation {
     let steps: Vec<Step> = (0..runs[0].steps.len())
-        .map(|i| Step { distances: Distances::each(&by_step(i), average), ..runs[0].steps[i] })
+        .map(|i| {
+            let of_runs = || runs.iter().map(|run| &run.steps[i]);
+            Step {
+                distances: Predictions::mean(of_runs().map(|step| &step.distances)),
+                energy_distance: Predictions::mean_known(of_runs().map(|step| step.energy_distance)),
+                spread: Predictions::mean_known(of_runs().map(|step| step.spread)),
+                ..runs[0].steps[i]
+            }
+        })
         .collect();
-    let means: Vec<Distances> = runs
-        .iter()
-        .map(|run| Distances::each(&run.steps.iter().map(|step| step.distances).collect::<Vec<_>>(), average))
+    let means: Vec<Predictions> =
+        runs.iter().map(|run| Predictions::mean(run.steps.iter().map(|step| &step.distances))).collect();
+    let against: Vec<Comparison> = (0..runs[0].against.len())
+        .map(|i| Comparison::mean(&runs.iter().map(|run| run.against[i]).collect::<Vec<_>>()))
         .collect();
-    Ok(Validation {
-        mean: Distances::each(&means, average),
-        sd: Distances::each(&means, deviation),
-        roll_out: roll_out(snapshots, options, &runs[0].chosen[0])?,
+    Validation {
+        mean: Predictions::mean(means.iter()),
+        sd: (runs.len() > 1).then(|| Predictions::each(&means, deviation)),
+        energy_distance: Predictions::mean_known(steps.iter().map(|step| step.energy_distance)),
+        spread: Predictions::mean_known(steps.iter().map(|step| step.spread)),
+        verdict: overall(&against),
+        against,
+        rolled_out: Comparison::mean(&runs.iter().map(|run| run.rolled_out).collect::<Vec<_>>()),
         chosen: runs.into_iter().flat_map(|run| run.chosen).collect(),
+        roll_out,
         steps,
-    })
+    }
 }
 
 fn average(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Standard deviation with divisor n − 1; zero for one value.
+/// Standard deviation of several values, with divisor n − 1.
 fn deviation(values: &[f64]) -> f64 {
     let mean = average(values);
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    if values.len() > 1 { (squares / (values.len() - 1) as f64).sqrt() } else { 0.0 }
-}
-
-/// The steps and choices of one seed.
-struct Outcome {
-    steps: Vec<Step>,
-    chosen: Vec<Chosen>,
-}
-
-struct Run<'a> {
-    snapshots: &'a Snapshots,
-    metric: Metric,
-    fit: FitOptions<'a>,
-}
-
-impl Run<'_> {
-    fn cells(&self, share: f64) -> Result<Outcome> {
-        let (kept, held) = split_snapshots(self.snapshots, share, self.fit.seed)?;
-        let fitted = fit(&kept, &self.fit)?;
-        let times = self.snapshots.times();
-        let rolled = move_to(&fitted.energy, &held.clouds()[0], times[0], &times[1..], self.fit.seed)?;
-        let step = |i: usize| -> Result<Step> {
-            let (from, to) = (&held.clouds()[i], &held.clouds()[i + 1]);
-            let moved = move_to(&fitted.energy, from, times[i], &times[i + 1..i + 2], self.fit.seed)?;
-            let map = AffineMap::between(&kept.clouds()[i], &kept.clouds()[i + 1])?;
-            let distance = |cloud: &Cloud| self.metric.between(cloud, to);
-            let distances = Distances {
-                floor: distance(&kept.clouds()[i + 1])?,
-                persistence: distance(from)?,
-                affine: distance(&with_points(from, map.apply(&from.x, 1.0)))?,
-                ot_interpolation: None,
-                fit: distance(&moved[0])?,
-                cumulative: distance(&rolled[i])?,
-            };
-            Ok(Step { from: times[i], to: times[i + 1], distances })
-        };
-        let steps = self.all(self.snapshots.intervals(), step)?;
-        Ok(Outcome { steps, chosen: vec![fitted.chosen] })
-    }
-
-    fn times(&self) -> Result<Outcome> {
-        let count = self.snapshots.times().len();
-        if count < 3 {
-            let requirement = "at least 3 to hold a time out between two others".into();
-            return Err(Error::Argument {
-                name: "the number of snapshots",
-                requirement,
-                found: count as f64,
-            });
-        }
-        let mut chosen = Vec::new();
-        let steps = self.all(count - 2, |i| {
-            let (step, choice) = self.time(i + 1)?;
-            chosen.push(choice);
-            Ok(step)
-        })?;
-        Ok(Outcome { steps, chosen })
-    }
-
-    /// The snapshot at index `t` held out.
-    fn time(&self, t: usize) -> Result<(Step, Chosen)> {
-        let (times, clouds) = (self.snapshots.times(), self.snapshots.clouds());
-        let fitted = fit(&self.snapshots.without(t)?, &self.fit)?;
-        let (before, truth, after) = (&clouds[t - 1], &clouds[t], &clouds[t + 1]);
-        let target = &times[t..t + 1];
-        let moved = move_to(&fitted.energy, before, times[t - 1], target, self.fit.seed)?;
-        let rolled = move_to(&fitted.energy, &clouds[0], times[0], target, self.fit.seed)?;
-        let share = (times[t] - times[t - 1]) / (times[t + 1] - times[t - 1]);
-        let map = AffineMap::between(before, after)?;
-        let (first, second) = split(truth.len(), 0.5, self.fit.seed)?;
-        let distance = |cloud: &Cloud| self.metric.between(cloud, truth);
-        let distances = Distances {
-            floor: self.metric.between(&truth.select(&first)?, &truth.select(&second)?)?,
-            persistence: distance(before)?,
-            affine: distance(&with_points(before, map.apply(&before.x, share)))?,
-            ot_interpolation: Some(distance(&interpolate(before, after, share)?)?),
-            fit: distance(&moved[0])?,
-            cumulative: distance(&rolled[0])?,
-        };
-        Ok((Step { from: times[t - 1], to: times[t], distances }, fitted.chosen))
-    }
-
-    /// Steps one after the other, with progress.
-    fn all(&self, count: usize, mut step: impl FnMut(usize) -> Result<Step>) -> Result<Vec<Step>> {
-        let mut steps = Vec::with_capacity(count);
-        for i in 0..count {
-            steps.push(step(i)?);
-            if self.fit.monitor.progress("validating", i + 1, count).is_break() {
-                return Err(Error::Interrupted);
-            }
-        }
-        Ok(steps)
-    }
-}
-
-/// The cloud moved by the energy to later times. A negative temperature cannot be drawn from, so
-/// its particles follow the drift alone.
-fn move_to(energy: &Energy, cloud: &Cloud, from: f64, times: &[f64], seed: u64) -> Result<Vec<Cloud>> {
-    let options = PredictOptions {
-        noise: energy.temperature.is_some_and(|theta| theta > 0.0),
-        weights: Some(cloud.weights.view()),
-        seed,
-        ..Default::default()
-    };
-    let points = predict(energy, ArrayView2::from(&cloud.x), from, times, &options)?;
-    Ok(points.into_iter().map(|x| with_points(cloud, x)).collect())
-}
-
-/// The cloud at other places.
-fn with_points(cloud: &Cloud, x: Array2<f64>) -> Cloud {
-    Cloud { x, weights: cloud.weights.clone(), mass: cloud.mass }
-}
-
-/// All particles of the first time moved to each later one by an energy fitted to everything.
-fn roll_out(snapshots: &Snapshots, options: &ValidateOptions, chosen: &Chosen) -> Result<Vec<(f64, f64)>> {
-    let settled = chosen.settle(&options.fit);
-    let energy = fit(snapshots, &settled)?.energy;
-    let times = snapshots.times();
-    let moved = move_to(&energy, &snapshots.clouds()[0], times[0], &times[1..], options.fit.seed)?;
-    let truths = &snapshots.clouds()[1..];
-    moved
-        .iter()
-        .zip(truths)
-        .zip(&times[1..])
-        .map(|((moved, truth), &time)| Ok((time, options.metric.between(moved, truth)?)))
-        .collect()
+    (squares / (values.len() - 1) as f64).sqrt()
 }

@@ -11,6 +11,9 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Slice};
 /// Particles of a block.
 const ROWS: usize = 256;
 
+/// Most pairs of particles whose forces are summed before the monitor is asked: about half a second.
+const PAIRS: usize = 1 << 23;
+
 /// Share of a test function's variance that the functions before must leave to it: one with less
 /// is nearly a combination of them on these data, and its equation says nothing.
 const CUT: f64 = 1e-10;
@@ -164,6 +167,16 @@ impl WeakSums {
     /// # Errors
     /// Sums of other functions, a snapshot without mass, a Laplacian that is infinite.
     pub fn equations(&self, next: &WeakSums, tau: f64, internal: bool) -> Result<NormalEquations> {
+        self.watched_equations(next, tau, internal, &())
+    }
+
+    fn watched_equations(
+        &self,
+        next: &WeakSums,
+        tau: f64,
+        internal: bool,
+        monitor: &dyn Monitor,
+    ) -> Result<NormalEquations> {
         self.check(next)?;
         let mean = |f: &dyn Fn(&WeakSums) -> Array2<f64>| {
             (f(self) / self.weight + f(next) / next.weight) * (0.5 * tau)
@@ -187,7 +200,7 @@ impl WeakSums {
         let correlation = &noise * &scale * scale.view().insert_axis(Axis(1));
         let rows = ndarray::concatenate(Axis(1), &[design.view(), target.view().insert_axis(Axis(1))])
             .expect("equal heights");
-        let whitened = whiten(correlation, rows * scale.insert_axis(Axis(1)));
+        let whitened = whiten(correlation, rows * scale.insert_axis(Axis(1)), monitor)?;
         let (rows, targets) = whitened.view().split_at(Axis(1), design.ncols());
         let mut equations = NormalEquations::new(design.ncols());
         equations.observe(rows, targets.column(0), Array1::ones(rows.nrows()).view())?;
@@ -217,7 +230,7 @@ impl WeakSums {
 
 /// Rows L⁻¹P·`rows` with `P C Pᵀ = L Lᵀ`, C the correlation of their noise: Cholesky's elimination
 /// with the largest remaining variance first, until none is left. O(K³).
-fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
+fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>, monitor: &dyn Monitor) -> Result<Array2<f64>> {
     let count = correlation.nrows();
     let mut left: Vec<usize> = (0..count).collect();
     let mut used = Vec::with_capacity(count);
@@ -226,6 +239,9 @@ fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
     {
         if correlation[[pivot, pivot]] <= CUT {
             break;
+        }
+        if monitor.progress("equations", used.len(), count).is_break() {
+            return Err(Error::Interrupted);
         }
         left.swap_remove(position);
         used.push(pivot);
@@ -239,7 +255,7 @@ fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>) -> Array2<f64> {
             rows.row_mut(i).scaled_add(factor, &row);
         }
     }
-    rows.select(Axis(0), &used)
+    Ok(rows.select(Axis(0), &used))
 }
 
 impl Merge for WeakSums {
@@ -307,25 +323,33 @@ pub(super) fn weak_equations(
     monitor: &dyn Monitor,
 ) -> Result<Vec<NormalEquations>> {
     let tests = test_functions(terms, snapshots)?;
-    let sums = |cloud: &Cloud| -> Result<WeakSums> {
-        let forces = terms.interaction.as_ref().map(|functions| {
-            let mut forces = Array3::zeros((cloud.len(), cloud.x.ncols(), functions.len()));
-            functions.forces_into(cloud.x.view(), cloud.x.view(), cloud.weights.view(), forces.view_mut());
-            forces
-        });
+    let total = snapshots.clouds().iter().map(Cloud::len).sum();
+    let mut done = 0;
+    let mut sums = |cloud: &Cloud| -> Result<WeakSums> {
+        let (x, weights) = (cloud.x.view(), cloud.weights.view());
         let mut sums = WeakSums::new(tests.len(), terms.potential_len(), terms.interaction_len());
         let potential = terms.potential.as_ref().map(|features| features as &dyn Basis);
-        sums.observe(cloud.x.view(), cloud.weights.view(), &tests, potential, forces.as_ref())?;
+        // In parts, so that the monitor is asked in time; their size must not depend on the machine.
+        let rows = if terms.interaction.is_some() { PAIRS / cloud.len() } else { 0 }.clamp(ROWS, 16 * ROWS);
+        for start in (0..cloud.len()).step_by(rows) {
+            if monitor.progress("sums", done, total).is_break() {
+                return Err(Error::Interrupted);
+            }
+            let part = Slice::from(start..(start + rows).min(cloud.len()));
+            let (some, shares) = (x.slice_axis(Axis(0), part), weights.slice_axis(Axis(0), part));
+            let forces = terms.interaction.as_ref().map(|functions| {
+                let mut forces = Array3::zeros((some.nrows(), some.ncols(), functions.len()));
+                functions.forces_into(some, x, weights, forces.view_mut());
+                forces
+            });
+            sums.observe(some, shares, &tests, potential, forces.as_ref())?;
+            done += some.nrows();
+        }
         Ok(sums)
     };
-    let mut all = Vec::with_capacity(snapshots.clouds().len());
-    for (i, cloud) in snapshots.clouds().iter().enumerate() {
-        all.push(sums(cloud)?);
-        if monitor.progress("sums", i + 1, snapshots.clouds().len()).is_break() {
-            return Err(Error::Interrupted);
-        }
-    }
+    let all = snapshots.clouds().iter().map(&mut sums).collect::<Result<Vec<_>>>()?;
+    let internal = terms.internal.is_some();
     (0..snapshots.intervals())
-        .map(|i| all[i].equations(&all[i + 1], snapshots.interval(i), terms.internal.is_some()))
+        .map(|i| all[i].watched_equations(&all[i + 1], snapshots.interval(i), internal, monitor))
         .collect()
 }

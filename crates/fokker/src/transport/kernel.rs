@@ -5,7 +5,7 @@ use super::frame::Frame;
 use super::ground::{Cost, Ground};
 use super::masses::Weights;
 use crate::{Error, Monitor, Result};
-use ndarray::ArrayView2;
+use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 /// Rows per parallel task; fixed, so that sums have the same bits at any number of threads.
@@ -108,6 +108,33 @@ pub fn median_distance(x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<f64> {
     let frame = Frame::new(x, y, Cost::Euclidean);
     let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
     Ok(median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j)) * unit)
+}
+
+/// Mean distance to a weighted cloud, Σ_j b_j |x_i − y_j| for each i, `[n]`; weights of sum 1. O(n m d);
+/// same bits at any number of threads.
+pub(crate) fn mean_distances(
+    x: ArrayView2<f64>,
+    y: ArrayView2<f64>,
+    weights: ArrayView1<f64>,
+    monitor: &dyn Monitor,
+) -> Result<Array1<f64>> {
+    check_clouds(&x, &y)?;
+    let frame = Frame::new(x, y, Cost::Euclidean);
+    let mut means = Array1::zeros(x.nrows());
+    means.as_slice_mut().expect("contiguous").par_chunks_mut(BLOCK).enumerate().try_for_each(
+        |(block, means)| {
+            if monitor.progress("pairs", block * BLOCK, x.nrows()).is_break() {
+                return Err(Error::Interrupted);
+            }
+            for (k, mean) in means.iter_mut().enumerate() {
+                let terms = weights.indexed_iter().filter(|(_, w)| **w > 0.0);
+                let distance = sum(terms.map(|(j, w)| w * frame.ground.pair(block * BLOCK + k, j)));
+                *mean = super::frame::scaled(frame.difference(distance), frame.cost_exponent());
+            }
+            Ok(())
+        },
+    )?;
+    Ok(means)
 }
 
 /// Median of a fixed selection of costs.

@@ -93,6 +93,7 @@ pub use exact::{ExactOptions, exact, exact_matrix};
 pub use floor::{Floor, floor};
 pub use ground::Cost;
 pub use interpolation::displacement;
+pub(crate) use kernel::mean_distances;
 pub use kernel::{energy_distance, kernel_discrepancy, median_distance};
 pub use line::wasserstein_line;
 pub use sinkhorn::{Entropic, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // No one file needs all of it.
 
 use fokker::basis::FeatureSpec;
-use fokker::population::{Cloud, Energy, FitOptions, Potential, Ridge, Scheme, Snapshots};
+use fokker::population::{Cloud, Energy, FitOptions, Potential, Ridge, Scheme, Snapshots, TimeBasis};
 use fokker::problems::{BenchmarkEnergy, Gradient, PopulationOptions, simulate_population};
 use fokker_linalg::eigh;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
@@ -21,6 +21,7 @@ pub fn snapshots(times: &[f64], clouds: Vec<Array2<f64>>) -> Snapshots {
 pub fn options(features: &str, scheme: Scheme) -> FitOptions<'static> {
     FitOptions {
         potential: Potential::Features(features.parse::<FeatureSpec>().unwrap()),
+        time: Some(TimeBasis::Constant),
         scheme: Some(scheme),
         ridge: Ridge::Relative(0.0),
         ..Default::default()

@@ -14,7 +14,7 @@ use std::time::Instant;
 /// Runs the command.
 pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String> {
     let monitor = Progress::new(global.quiet);
-    let options = options(&arguments.energy, "none", global, &monitor)?;
+    let options = options(&arguments.energy, global, &monitor)?;
     let inputs = arguments.snapshots.files();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;

@@ -14,7 +14,7 @@ use crate::args::{EnergyArguments, Global, SnapshotArguments};
 use crate::files::{SnapshotOptions, TimedRows, named, read_snapshots};
 use anyhow::{Context, Result, bail};
 use fokker::Monitor;
-use fokker::population::{Chosen, FitOptions, Ridge, Scheme, Snapshots};
+use fokker::population::{Chosen, FitOptions, Ridge, Scheme, Snapshots, TimeBasis};
 use serde_json::json;
 
 /// Snapshots, the rows they are made of, and a heading for people.
@@ -37,10 +37,9 @@ fn read(arguments: &SnapshotArguments, monitor: &dyn Monitor) -> Result<(Snapsho
     Ok((snapshots, heading))
 }
 
-/// The options of a fit; `by_default` is the dependence on time when none is given.
+/// The options of a fit.
 fn options<'a>(
     arguments: &EnergyArguments,
-    by_default: &str,
     global: &Global,
     monitor: &'a dyn Monitor,
 ) -> Result<FitOptions<'a>> {
@@ -52,12 +51,14 @@ fn options<'a>(
         }
     });
     let interaction = arguments.interaction.as_deref().filter(|text| *text != "none");
-    let time = arguments.time_varying.as_deref().unwrap_or(by_default);
     let options = FitOptions {
         potential: arguments.potential.parse().context("--potential")?,
         interaction: interaction.map(str::parse).transpose().context("--interaction")?,
         internal: internal.transpose()?,
-        time: time.parse().context("--time-varying")?,
+        time: match arguments.time_varying.as_str() {
+            "auto" => None,
+            basis => Some(basis.parse().context("--time-varying")?),
+        },
         scheme: match arguments.scheme.as_str() {
             "auto" => None,
             name => Some(name.parse::<Scheme>().context("--scheme")?),
@@ -81,6 +82,7 @@ fn chosen_json(chosen: &Chosen) -> serde_json::Value {
     json!({
         "scheme": chosen.scheme.to_string(),
         "potential": chosen.potential.as_ref().map(ToString::to_string),
+        "time": chosen.time.to_string(),
         kind: ridge,
         "held_out": chosen.held_out,
         "compared": chosen.compared,
@@ -96,7 +98,12 @@ fn chosen_text(chosen: &Chosen) -> String {
         1 => String::new(),
         count => format!(" (best of {count} on held-out particles)"),
     };
-    format!("{potential}, scheme {}, {} {ridge}{by}", chosen.scheme, kind.replace('_', " "))
+    let time = match (&chosen.potential, chosen.time) {
+        (None, _) | (_, TimeBasis::Constant) => String::new(),
+        (_, TimeBasis::Interval) => " per interval".to_owned(),
+        (_, basis) => format!(" varying by {basis}"),
+    };
+    format!("{potential}{time}, scheme {}, {} {ridge}{by}", chosen.scheme, kind.replace('_', " "))
 }
 
 fn ridge(ridge: Ridge) -> (&'static str, Option<f64>) {

@@ -7,6 +7,7 @@ use crate::files::{
     write_snapshots,
 };
 use crate::progress::Progress;
+use crate::report::wrapped;
 use anyhow::{Result, bail};
 use fokker::Monitor;
 use fokker::population::{Energy, PredictOptions, predict as move_particles};
@@ -52,15 +53,24 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
         write_snapshots(&output, &rows)?;
     }
     if global.json {
-        let summary = json!({ "n": n, "d": energy.dim, "times": arguments.times, "output": output.name() });
+        let extrapolated = energy.extrapolated(&arguments.times);
+        let summary = json!({
+            "n": n,
+            "d": energy.dim,
+            "times": arguments.times,
+            "extrapolated": extrapolated,
+            "output": output.name(),
+        });
         return Ok(serde_json::to_string_pretty(&summary)? + "\n");
     }
     let times: Vec<String> = arguments.times.iter().map(f64::to_string).collect();
     let done = if global.dry_run { "would be saved" } else { "saved" };
-    Ok(lines(&[
+    let mut text = vec![
         ("particles", format!("{n} of time {}, moved to {}", arguments.at, times.join(", "))),
         (done, output.name()),
-    ]))
+    ];
+    text.extend(energy.warning(&arguments.times).map(|words| ("warning", words)));
+    Ok(wrapped(&lines(&text)) + "\n")
 }
 
 /// The rows of time `at` where the file has times, and all of its rows where it has none.

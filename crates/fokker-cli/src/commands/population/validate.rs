@@ -6,19 +6,17 @@ use crate::files::named;
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::{Context, Result};
-use fokker::population::{Distances, HoldOut, Metric, ValidateOptions, Validation, validate as run};
-use serde_json::json;
+use fokker::population::{
+    Comparison, HoldOut, Metric, Predictions, Step, ValidateOptions, Validation, Verdict, validate as run,
+};
+use serde_json::{Map, Value, json};
 use std::time::Instant;
-
-/// Intervals up to which the potential has one function for each unless told otherwise.
-const FEW: usize = 20;
 
 /// Runs the command.
 pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String> {
     let monitor = Progress::new(global.quiet);
     let hold_out: HoldOut = arguments.hold_out.parse().context("--hold-out")?;
     let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;
-    let by_default = if snapshots.intervals() <= FEW { "interval" } else { "none" };
     let settings = ValidateOptions {
         hold_out,
         seeds: arguments.seeds,
@@ -26,7 +24,7 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
             ValidationMetric::W1 => Metric::W1,
             ValidationMetric::W2 => Metric::W2,
         },
-        fit: options(&arguments.energy, by_default, global, &monitor)?,
+        fit: options(&arguments.energy, global, &monitor)?,
     };
     if global.dry_run {
         drop(monitor);
@@ -56,94 +54,168 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
         ValidationMetric::W2 => "W2",
     };
     let mut text = format!("{heading}\n{what}, {} seeds; exact {metric}\n\n", arguments.seeds);
-    text += &table(&validation);
-    text += &format!("\n{}\n", wrapped(&verdict(&validation.mean, hold_out)));
+    text += &format!("{}\n{}\n", distances(&validation), judged(&validation));
+    text += &format!("{}\n", wrapped(&sentences(&validation, metric, hold_out)));
     let chosen: Vec<String> = validation.chosen.iter().map(chosen_text).collect();
     let mut different = chosen.clone();
     different.dedup();
     for choice in different {
         text += &(wrapped(&format!("fitted: {choice}")) + "\n");
     }
+    let rolled = validation.roll_out.iter();
     let rolled: Vec<String> =
-        validation.roll_out.iter().map(|(time, w)| format!("{time}: {}", number(*w))).collect();
-    text += &(wrapped(&format!("roll-out from the first snapshot, in-sample: {}", rolled.join(", "))) + "\n");
+        rolled.map(|at| format!("{}: {} ({})", at.to, number(at.fit), number(at.affine))).collect();
+    text += &wrapped(&format!(
+        "roll-out from the first snapshot, in-sample (affine maps one after the other): {}",
+        rolled.join(", ")
+    ));
+    text += "\n";
     Ok(text + &format!("{seconds:.1} s\n"))
 }
 
-fn table(validation: &Validation) -> String {
-    let interpolated = validation.mean.ot_interpolation.is_some();
-    let row = |label: String, d: &Distances| {
-        let mut row = vec![label, number(d.floor), number(d.persistence), number(d.affine)];
-        row.extend(d.ot_interpolation.map(number));
-        row.extend([number(d.fit), number(d.cumulative)]);
-        row
+/// The predictions by name, as in JSON.
+fn named_figures<T: Copy>(all: &Predictions<T>) -> Vec<(&'static str, T)> {
+    let mut figures = vec![("floor", all.floor), ("persistence", all.persistence), ("affine", all.affine)];
+    figures.extend(all.ot_interpolation.map(|value| ("ot_interpolation", value)));
+    figures.extend([
+        ("fit", all.fit),
+        ("cumulative", all.cumulative),
+        ("cumulative_affine", all.cumulative_affine),
+    ]);
+    figures
+}
+
+/// As tables call a prediction.
+fn shown(name: &'static str) -> &'static str {
+    match name {
+        "ot_interpolation" => "OT interpolation",
+        "cumulative_affine" => "cumulative affine",
+        name => name,
+    }
+}
+
+fn distances(validation: &Validation) -> String {
+    let row = |label: String, figures: Vec<(&str, f64)>| {
+        std::iter::once(label).chain(figures.into_iter().map(|(_, value)| number(value))).collect()
     };
-    let mut rows: Vec<Vec<String>> = validation
-        .steps
-        .iter()
-        .map(|step| row(format!("{} → {}", step.from, step.to), &step.distances))
-        .collect();
-    rows.push(row("mean".into(), &validation.mean));
-    rows.push(row("sd".into(), &validation.sd));
-    let mut header = vec!["step", "floor", "persistence", "affine"];
-    header.extend(interpolated.then_some("OT interpolation"));
-    header.extend(["fit", "cumulative"]);
+    let label = |step: &Step| format!("{} → {}", step.from, step.to);
+    let steps = validation.steps.iter();
+    let mut rows: Vec<Vec<String>> =
+        steps.map(|step| row(label(step), named_figures(&step.distances))).collect();
+    let mean = named_figures(&validation.mean);
+    let mut header = vec!["step"];
+    header.extend(mean.iter().map(|(name, _)| shown(name)));
+    rows.push(row("mean".into(), mean));
+    rows.push(match &validation.sd {
+        Some(sd) => row("sd".into(), named_figures(sd)),
+        None => std::iter::once("sd").chain(header[1..].iter().map(|_| "–")).map(String::from).collect(),
+    });
+    Report { header, rows, labels: 1 }.render(Format::Table)
+}
+
+/// What the verdict goes by.
+fn judged(validation: &Validation) -> String {
+    let figure = |of: Option<Predictions>, name: &str| {
+        let named = of.and_then(|all| named_figures(&all).into_iter().find(|(other, _)| *other == name));
+        named.map_or("–".to_owned(), |(_, value)| number(value))
+    };
+    let row = |(name, _): (&'static str, f64)| {
+        let compared = validation.against.iter().chain([&validation.rolled_out]);
+        let compared = compared.into_iter().find(|one| one.baseline == name);
+        let number = |value: Option<f64>| value.map_or("–".to_owned(), number);
+        vec![
+            shown(name).to_owned(),
+            figure(validation.energy_distance, name),
+            number(compared.and_then(|one| one.difference)),
+            number(compared.and_then(|one| one.standard_error)),
+            figure(validation.spread, name),
+        ]
+    };
+    let rows = named_figures(&validation.mean).into_iter().map(row).collect();
+    let header = vec!["mean of all", "energy distance", "fit − it", "standard error", "spread"];
     Report { header, rows, labels: 1 }.render(Format::Table)
 }
 
 /// What the numbers say.
-fn verdict(mean: &Distances, hold_out: HoldOut) -> String {
-    let mut baselines =
-        vec![("persistence (nothing moves)", mean.persistence), ("the affine map", mean.affine)];
-    baselines
-        .extend(mean.ot_interpolation.map(|value| ("OT interpolation, which sees both neighbours", value)));
-    let beaten_by: Vec<&str> =
-        baselines.iter().filter(|(_, value)| *value <= mean.fit).map(|(name, _)| *name).collect();
-    let above = mean.fit - mean.floor;
+fn sentences(validation: &Validation, metric: &str, hold_out: HoldOut) -> String {
+    let of_verdict = |wanted| validation.against.iter().filter(move |one| one.verdict() == wanted);
+    let listed = |verdict| of_verdict(verdict).map(in_words).collect::<Vec<_>>().join(" and ");
+    let verdict = match validation.verdict {
+        Verdict::Better => "The energy predicts better than every baseline".to_owned(),
+        Verdict::Worse => format!("The energy predicts worse than {}", listed(Verdict::Worse)),
+        Verdict::Undecided => format!(
+            "The energy is not distinguishable from {}: do not read more into it than they say",
+            listed(Verdict::Undecided)
+        ),
+    };
+    let rolled = match validation.rolled_out.verdict() {
+        Verdict::Better => "better than",
+        Verdict::Worse => "worse than",
+        Verdict::Undecided => "not distinguishable from",
+    };
     let floor = match hold_out {
         HoldOut::Cells(_) => "two samples of the truth",
         HoldOut::Time => "two halves of the truth",
     };
-    let distance = format!("{} above what {floor} are apart", number(above.max(0.0)));
-    match beaten_by.is_empty() {
-        true => format!("The energy predicts better than every baseline; it lands {distance}."),
-        false => format!(
-            "The energy predicts no better than {}; it lands {distance}. Do not read more into it than they say.",
-            beaten_by.join(" and ")
-        ),
+    let above = number((validation.mean.fit - validation.mean.floor).max(0.0));
+    let spread = validation.spread.map_or(String::new(), |spread| {
+        format!(", with {} of the true spread ({metric} favours less)", number(spread.fit))
+    });
+    format!(
+        "{verdict}, by the debiased energy distance. From the first snapshot on it is {rolled} affine maps \
+         one after the other. In {metric} it lands {above} above what {floor} are apart{spread}."
+    )
+}
+
+/// A baseline and how far the fit is from it.
+fn in_words(one: &Comparison) -> String {
+    let name = match one.baseline {
+        "persistence" => "persistence (nothing moves)",
+        "affine" => "the affine map",
+        "ot_interpolation" => "OT interpolation, which sees both neighbours",
+        other => other,
+    };
+    match (one.difference, one.standard_error) {
+        (Some(difference), Some(error)) => format!("{name} ({} ± {})", number(difference), number(error)),
+        _ => format!("{name} (fewer than three particles held out)"),
     }
 }
 
-fn report(validation: &Validation, seconds: f64) -> serde_json::Value {
-    let distances = |d: &Distances| {
+fn report(validation: &Validation, seconds: f64) -> Value {
+    let figures = |all: &Predictions| -> Map<String, Value> {
+        let mut entry: Map<String, Value> =
+            named_figures(all).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        entry.entry("ot_interpolation").or_insert(Value::Null);
+        entry
+    };
+    let step = |step: &Step| {
+        let mut entry = figures(&step.distances);
+        entry.insert("from".into(), json!(step.from));
+        entry.insert("to".into(), json!(step.to));
+        entry.insert("energy_distance".into(), json!(step.energy_distance.as_ref().map(figures)));
+        entry.insert("spread".into(), json!(step.spread.as_ref().map(figures)));
+        entry
+    };
+    let compared = |one: &Comparison| {
         json!({
-            "floor": d.floor,
-            "persistence": d.persistence,
-            "affine": d.affine,
-            "ot_interpolation": d.ot_interpolation,
-            "fit": d.fit,
-            "cumulative": d.cumulative,
+            "baseline": one.baseline,
+            "difference": one.difference,
+            "standard_error": one.standard_error,
+            "verdict": one.verdict().to_string(),
         })
     };
-    let steps: Vec<_> = validation
-        .steps
-        .iter()
-        .map(|step| {
-            let mut entry = json!({ "from": step.from, "to": step.to });
-            if let (Some(entry), serde_json::Value::Object(more)) =
-                (entry.as_object_mut(), distances(&step.distances))
-            {
-                entry.extend(more);
-            }
-            entry
-        })
-        .collect();
+    let rolled = validation.roll_out.iter();
     let rolled: Vec<_> =
-        validation.roll_out.iter().map(|(to, fit)| json!({ "to": to, "fit": fit })).collect();
+        rolled.map(|at| json!({ "to": at.to, "fit": at.fit, "affine": at.affine })).collect();
     json!({
-        "steps": steps,
-        "mean": distances(&validation.mean),
-        "sd": distances(&validation.sd),
+        "verdict": validation.verdict.to_string(),
+        "against": validation.against.iter().map(compared).collect::<Vec<_>>(),
+        "rolled_out": compared(&validation.rolled_out),
+        "steps": validation.steps.iter().map(step).collect::<Vec<_>>(),
+        "mean": figures(&validation.mean),
+        "sd": validation.sd.as_ref().map(figures),
+        "energy_distance": validation.energy_distance.as_ref().map(figures),
+        "spread": validation.spread.as_ref().map(figures),
         "chosen": validation.chosen.iter().map(chosen_json).collect::<Vec<_>>(),
         "roll_out": rolled,
         "seconds": seconds,

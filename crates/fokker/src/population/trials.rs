@@ -1,0 +1,257 @@
+//! The predictions of one validation, and what each is measured by.
+
+use super::baselines::{AffineMap, interpolate};
+use super::fit::Quiet;
+use super::split::sample;
+use super::validate::{Metric, Predictions, RollOut, Step};
+use super::verdict::{Comparison, Difference, Moved, Score, Seen};
+use super::{
+    Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, predict, split, split_snapshots,
+};
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, Axis};
+
+/// Snapshots, how energies are fitted to a part of them, and how the rest is measured.
+pub(super) struct Run<'a> {
+    pub snapshots: &'a Snapshots,
+    pub metric: Metric,
+    pub fit: FitOptions<'a>,
+}
+
+/// The steps, comparisons and choices of one seed.
+pub(super) struct Outcome {
+    pub steps: Vec<Step>,
+    pub against: Vec<Comparison>,
+    pub rolled_out: Comparison,
+    pub chosen: Vec<Chosen>,
+}
+
+/// Everything measured of one prediction of a step.
+struct Measured {
+    distance: f64,
+    score: Option<Score>,
+    spread: Option<f64>,
+}
+
+/// One step: indices of the snapshots that it starts and ends at, and all predictions of it.
+struct Trial {
+    from: usize,
+    to: usize,
+    measured: Predictions<Measured>,
+}
+
+/// Picks one of the predictions, where there is it.
+type Of = fn(&Predictions<Measured>) -> Option<&Measured>;
+
+impl Trial {
+    fn score(&self, of: Of) -> Option<&Score> {
+        of(&self.measured).and_then(|one| one.score.as_ref())
+    }
+}
+
+/// The particles seen at the end of a step.
+struct Truth<'a> {
+    cloud: &'a Cloud,
+    seen: Option<Seen<'a>>,
+}
+
+impl Run<'_> {
+    /// A share of the particles of every snapshot held out.
+    pub(super) fn cells(&self, share: f64) -> Result<Outcome> {
+        let (kept, held) = split_snapshots(self.snapshots, share, self.fit.seed)?;
+        let fitted = fit(&kept, &self.fit)?;
+        let (times, clouds) = (self.snapshots.times(), held.clouds());
+        let first = &clouds[0];
+        let rolled = self.moved(&fitted.energy, first, times[0], &times[1..])?;
+        let mut chained = first.x.clone();
+        let trials = self.all(self.snapshots.intervals(), |i| {
+            let (from, to) = (&clouds[i], self.truth(&clouds[i + 1])?);
+            let map = AffineMap::between(&kept.clouds()[i], &kept.clouds()[i + 1])?;
+            chained = map.apply(&chained, 1.0);
+            let step = self.moved(&fitted.energy, from, times[i], &times[i + 1..i + 2])?;
+            let other = &kept.clouds()[i + 1];
+            let other = other.select(&sample(other.len(), from.len(), self.fit.seed))?;
+            let one = |x: &Array2<f64>| self.measure(&Moved::each(with_points(from, x.clone())), from, &to);
+            let roll =
+                |x: &Array2<f64>| self.measure(&Moved::each(with_points(first, x.clone())), first, &to);
+            let measured = Predictions {
+                floor: self.measure(&Moved::each(other.clone()), &other, &to)?,
+                persistence: one(&from.x)?,
+                affine: one(&map.apply(&from.x, 1.0))?,
+                ot_interpolation: None,
+                fit: one(&step[0])?,
+                cumulative: roll(&rolled[i])?,
+                cumulative_affine: roll(&chained)?,
+            };
+            Ok(Trial { from: i, to: i + 1, measured })
+        })?;
+        Ok(self.outcome(&trials, clouds, vec![fitted.chosen]))
+    }
+
+    /// Each inner snapshot held out in turn.
+    pub(super) fn times(&self) -> Result<Outcome> {
+        let count = self.snapshots.times().len();
+        if count < 3 {
+            let requirement = "at least 3 to hold a time out between two others".into();
+            return Err(Error::Argument {
+                name: "the number of snapshots",
+                requirement,
+                found: count as f64,
+            });
+        }
+        let mut chosen = Vec::new();
+        let trials = self.all(count - 2, |i| {
+            let (trial, choice) = self.time(i + 1)?;
+            chosen.push(choice);
+            Ok(trial)
+        })?;
+        Ok(self.outcome(&trials, self.snapshots.clouds(), chosen))
+    }
+
+    /// The snapshot at index `t` held out.
+    fn time(&self, t: usize) -> Result<(Trial, Chosen)> {
+        let (times, clouds) = (self.snapshots.times(), self.snapshots.clouds());
+        let fitted = fit(&self.snapshots.without(t)?, &self.fit)?;
+        let (first, before, after) = (&clouds[0], &clouds[t - 1], &clouds[t + 1]);
+        let to = self.truth(&clouds[t])?;
+        let target = &times[t..t + 1];
+        let step = self.moved(&fitted.energy, before, times[t - 1], target)?;
+        let rolled = self.moved(&fitted.energy, first, times[0], target)?;
+        let share = (times[t] - times[t - 1]) / (times[t + 1] - times[t - 1]);
+        let map = AffineMap::between(before, after)?;
+        let chained = map.apply(&chain(&clouds[..t])?, share);
+        let one = |x: &Array2<f64>| self.measure(&Moved::each(with_points(before, x.clone())), before, &to);
+        let roll = |x: &Array2<f64>| self.measure(&Moved::each(with_points(first, x.clone())), first, &to);
+        let (between, origins) = interpolate(before, after, share, &self.quiet())?;
+        let (half, other) = split(to.cloud.len(), 0.5, self.fit.seed)?;
+        let (half, other) = (to.cloud.select(&half)?, to.cloud.select(&other)?);
+        let measured = Predictions {
+            floor: self.measure(&Moved::each(half.clone()), &half, &self.truth(&other)?)?,
+            persistence: one(&before.x)?,
+            affine: one(&map.apply(&before.x, share))?,
+            ot_interpolation: Some(self.measure(
+                &Moved { cloud: between, origins: Some(origins) },
+                before,
+                &to,
+            )?),
+            fit: one(&step[0])?,
+            cumulative: roll(&rolled[0])?,
+            cumulative_affine: roll(&chained)?,
+        };
+        Ok((Trial { from: t - 1, to: t, measured }, fitted.chosen))
+    }
+
+    /// Steps one after the other, with progress.
+    fn all(&self, count: usize, mut trial: impl FnMut(usize) -> Result<Trial>) -> Result<Vec<Trial>> {
+        let mut trials = Vec::with_capacity(count);
+        for i in 0..count {
+            trials.push(trial(i)?);
+            if self.fit.monitor.progress("validating", i + 1, count).is_break() {
+                return Err(Error::Interrupted);
+            }
+        }
+        Ok(trials)
+    }
+
+    fn quiet(&self) -> Quiet<'_> {
+        Quiet { stage: "validating", monitor: self.fit.monitor }
+    }
+
+    fn truth<'c>(&self, cloud: &'c Cloud) -> Result<Truth<'c>> {
+        Ok(Truth { cloud, seen: Seen::new(cloud, &self.quiet())? })
+    }
+
+    fn measure(&self, moved: &Moved, from: &Cloud, to: &Truth) -> Result<Measured> {
+        let quiet = self.quiet();
+        let score = to.seen.as_ref().map(|seen| Score::new(moved, &from.weights, seen, &quiet));
+        let ratio = spread(&moved.cloud) / spread(to.cloud);
+        Ok(Measured {
+            distance: self.metric.between(&moved.cloud, to.cloud, &quiet)?,
+            score: score.transpose()?.flatten(),
+            spread: Some(ratio).filter(|ratio| ratio.is_finite()),
+        })
+    }
+
+    /// The cloud's particles moved by the energy to later times. A negative temperature cannot be drawn
+    /// from, so its particles follow the drift alone.
+    fn moved(&self, energy: &Energy, cloud: &Cloud, from: f64, times: &[f64]) -> Result<Vec<Array2<f64>>> {
+        let options = PredictOptions {
+            noise: energy.temperature.is_some_and(|theta| theta > 0.0),
+            weights: Some(cloud.weights.view()),
+            seed: self.fit.seed,
+            monitor: &self.quiet(),
+            ..Default::default()
+        };
+        predict(energy, cloud.x.view(), from, times, &options)
+    }
+
+    fn outcome(&self, trials: &[Trial], clouds: &[Cloud], chosen: Vec<Chosen>) -> Outcome {
+        let times = self.snapshots.times();
+        let steps = trials.iter().map(|Trial { from, to, measured }| Step {
+            from: times[*from],
+            to: times[*to],
+            distances: measured.map(|one| one.distance),
+            energy_distance: measured.map(|one| one.score.as_ref().map(|score| score.value)).known(),
+            spread: measured.map(|one| one.spread).known(),
+        });
+        let baselines: [(&str, Of); 3] = [
+            ("persistence", |all| Some(&all.persistence)),
+            ("affine", |all| Some(&all.affine)),
+            ("ot_interpolation", |all| all.ot_interpolation.as_ref()),
+        ];
+        let share = 1.0 / trials.len() as f64;
+        let compared = |name, fit: Of, baseline: Of, first: Option<usize>| {
+            let mut difference = Difference::new(clouds);
+            for trial in trials {
+                let roles = (first.unwrap_or(trial.from), trial.to);
+                difference.add(roles, share, trial.score(fit), trial.score(baseline));
+            }
+            difference.compared_with(name, clouds)
+        };
+        let there = baselines.into_iter().filter(|(_, of)| of(&trials[0].measured).is_some());
+        Outcome {
+            steps: steps.collect(),
+            against: there.map(|(name, of)| compared(name, |all| Some(&all.fit), of, None)).collect(),
+            rolled_out: compared(
+                "cumulative_affine",
+                |all| Some(&all.cumulative),
+                |all| Some(&all.cumulative_affine),
+                Some(0),
+            ),
+            chosen,
+        }
+    }
+}
+
+/// The first cloud moved by affine maps to the last, one after the other.
+fn chain(clouds: &[Cloud]) -> Result<Array2<f64>> {
+    clouds
+        .windows(2)
+        .try_fold(clouds[0].x.clone(), |x, pair| Ok(AffineMap::between(&pair[0], &pair[1])?.apply(&x, 1.0)))
+}
+
+/// The cloud at other places.
+fn with_points(cloud: &Cloud, x: Array2<f64>) -> Cloud {
+    Cloud { x, weights: cloud.weights.clone(), mass: cloud.mass }
+}
+
+/// Root mean square distance from the mean.
+fn spread(cloud: &Cloud) -> f64 {
+    let mean = cloud.weights.dot(&cloud.x);
+    let squares: Array1<f64> = (&cloud.x - &mean).mapv(|e| e * e).sum_axis(Axis(1));
+    cloud.weights.dot(&squares).sqrt()
+}
+
+/// All particles of the first time moved to each later one by an energy fitted to everything.
+pub(super) fn roll_out(run: &Run) -> Result<Vec<RollOut>> {
+    let energy = fit(run.snapshots, &run.fit)?.energy;
+    let (times, clouds) = (run.snapshots.times(), run.snapshots.clouds());
+    let moved = run.moved(&energy, &clouds[0], times[0], &times[1..])?;
+    let to_truth =
+        |x: Array2<f64>, t: usize| run.metric.between(&with_points(&clouds[0], x), &clouds[t], &run.quiet());
+    let each = moved.into_iter().zip(1..);
+    each.map(|(x, t)| {
+        Ok(RollOut { to: times[t], fit: to_truth(x, t)?, affine: to_truth(chain(&clouds[..=t])?, t)? })
+    })
+    .collect()
+}
