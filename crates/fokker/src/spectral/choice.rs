@@ -2,6 +2,7 @@
 
 use super::fit::{FitOptions, Ridge, SolveOptions};
 use super::moments::{Design, Means, Moments};
+use super::reservoir::Sample;
 use super::system::System;
 use super::{SpectralFit, Summary};
 use crate::{Blocks, Error, Result};
@@ -10,8 +11,6 @@ use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer};
 
-/// Rows that the covariance of the criterion is taken over.
-const SAMPLE: usize = 512;
 /// Most functions whose covariance is taken.
 const COVARIANCE: usize = 600;
 /// Rows computed together.
@@ -105,13 +104,12 @@ pub(super) fn statistical_error(
 ) -> Result<Option<f64>> {
     let design = criterion.design;
     let n = design.terms.len();
-    let rows = design.kept.x.nrows().min(SAMPLE);
-    if n > COVARIANCE || rows < 2 {
+    let Sample { x, weights, .. } = &design.few;
+    if n > COVARIANCE || x.nrows() < 2 {
         return Ok(None);
     }
-    let psi = deviations(design, scaled, time, rows);
-    let weights = &design.kept.weights.as_slice().expect("contiguous")[..rows];
-    let total: f64 = weights.iter().sum();
+    let psi = deviations(design, scaled, time);
+    let total: f64 = weights.sum();
     let mut centred = psi;
     for mut row in centred.rows_mut() {
         let mean = row.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>() / total;
@@ -128,8 +126,8 @@ pub(super) fn statistical_error(
     Ok(Some(0.5 * trace / total / criterion.used.effective))
 }
 
-/// `λ^{−1/2} ψ_x = λ^{−1/2} (A_x c − b_x)` of the first rows kept, `[functions, rows]`.
-fn deviations(design: &Design, scaled: &[f64], time: f64, rows: usize) -> Array2<f64> {
+/// `λ^{−1/2} ψ_x = λ^{−1/2} (A_x c − b_x)` of a few rows, `[functions, rows]`.
+fn deviations(design: &Design, scaled: &[f64], time: f64) -> Array2<f64> {
     let terms = &design.terms;
     let n = terms.len();
     let decay = |k: u32| (-f64::from(terms.moment_eigenvalues[k as usize]) * time).exp();
@@ -149,11 +147,12 @@ fn deviations(design: &Design, scaled: &[f64], time: f64, rows: usize) -> Array2
             }
         }
     }
+    let rows = design.few.x.nrows();
     let mut psi = Array2::zeros((n, rows));
     let dim = design.frame.dim();
     for start in (0..rows).step_by(LANES) {
         let count = LANES.min(rows - start);
-        let x = design.kept.x.slice_axis(Axis(0), Slice::from(start..start + count));
+        let x = design.few.x.slice_axis(Axis(0), Slice::from(start..start + count));
         let mut lanes = vec![0.0; dim * count];
         design.frame.clamped_lanes(x, &mut lanes);
         let mut block = vec![0.0; n * count];

@@ -7,7 +7,7 @@ use super::report::Comparison;
 use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
 use crate::{Error, Monitor, Result};
 use fokker_linalg::{Cholesky, matmul};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 /// Mean log-densities of rows held out: of the fit, of a Gaussian.
 pub(super) fn compare(
@@ -16,12 +16,11 @@ pub(super) fn compare(
     most: usize,
     monitor: &dyn Monitor,
 ) -> Result<Option<Comparison>> {
-    let rows = design.held_out.x.nrows().min(most);
-    if rows < 2 {
+    let held_out = design.held_out.thinned(most);
+    if held_out.x.nrows() < 2 {
         return Ok(None);
     }
-    let test = design.held_out.x.slice_axis(Axis(0), Slice::from(..rows));
-    let weights = design.held_out.weights.slice_axis(Axis(0), Slice::from(..rows));
+    let test = held_out.x.view();
     let spectral = fit.log_density_by(Density::Flow, test, monitor)?;
     let energy = match fit.report.partition {
         Some(partition) => Some((fit.log_density_by(Density::Energy, test, monitor)?, partition)),
@@ -29,10 +28,10 @@ pub(super) fn compare(
     };
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
     let (train, test) = (free(design.kept.x.view()), free(test));
-    let weight = design.kept.weights.view();
-    let gaussian = gaussian_log_density(train.view(), weight, test.view());
-    let mixture = mixture_log_density(train.view(), weight, test.view(), monitor)?;
-    Ok(Some(Comparison::new(rows, weights, &spectral, energy, gaussian, mixture)))
+    let gaussian = gaussian_log_density(train.view(), design.kept.weights.view(), test.view());
+    let few = design.kept.thinned(ROWS);
+    let mixture = mixture_log_density(free(few.x.view()).view(), few.weights.view(), test.view(), monitor)?;
+    Ok(Some(Comparison::new(held_out.weights.view(), &spectral, energy, gaussian, mixture)))
 }
 
 /// Most components of the mixture, and most rows and iterations that its fit may take: it is a
@@ -49,14 +48,12 @@ fn mixture_log_density(
     test: ArrayView2<f64>,
     monitor: &dyn Monitor,
 ) -> Result<Option<(usize, Array1<f64>)>> {
-    let (n, d) = (x.nrows().min(ROWS), x.ncols());
+    let (n, d) = x.dim();
     // At least ten rows for each dimension of a component's covariance factor.
     let components = (n / (10 * d)).min(COMPONENTS);
     if components < 2 {
         return Ok(None);
     }
-    let first = Slice::from(..n);
-    let (x, weights) = (x.slice_axis(Axis(0), first), weights.slice_axis(Axis(0), first));
     let options =
         MixtureOptions { components, ridge: 1e-3, iterations: ITERATIONS, tolerance: 1e-3, seed: 0, monitor };
     let density = |fit: MixtureFit| fit.mixture.log_density(test).map(|log| (components, log));

@@ -3,7 +3,8 @@
 use super::Family;
 use super::marginal::{Jet, Marginal};
 use super::notes::Notes;
-use super::summary::{Part, Sample, Summary};
+use super::reservoir::Sample;
+use super::summary::{Part, Summary};
 use crate::{Error, Result};
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use serde::{Deserialize, Serialize};
@@ -195,12 +196,9 @@ impl Frame {
                 Map::Affine { shift: low - margin, scale: (high - low + 2.0 * margin) / PI }
             }
             Coordinates::Copula => {
-                let mut sorted: Vec<(f64, f64)> =
-                    sample.x.column(j).iter().copied().zip(sample.weights.iter().copied()).collect();
-                sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
                 self.lower.push(0.0);
                 self.upper.push(PI);
-                match Marginal::new(&sorted) {
+                match Marginal::new(&sorted_column(sample, j)) {
                     Some(marginal) => Map::Cdf(marginal),
                     None => {
                         notes.few.push(j);
@@ -313,8 +311,24 @@ impl Frame {
     }
 }
 
+/// The first values below which lies more than a quarter, a half and three quarters of the weight.
 fn quartiles(sample: &Sample, j: usize) -> [f64; 3] {
-    let mut values = sample.x.column(j).to_vec();
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|k| values[(k * values.len() / 4).min(values.len() - 1)])
+    let sorted = sorted_column(sample, j);
+    let total: f64 = sorted.iter().map(|(_, w)| w).sum();
+    [0.25, 0.5, 0.75].map(|share| {
+        let mut below = 0.0;
+        let beyond = sorted.iter().find(|(_, w)| {
+            below += w;
+            below > share * total
+        });
+        beyond.or(sorted.last()).map_or(0.0, |(x, _)| *x)
+    })
+}
+
+/// Values of a column with their weights, ascending.
+fn sorted_column(sample: &Sample, j: usize) -> Vec<(f64, f64)> {
+    let mut sorted: Vec<(f64, f64)> =
+        sample.x.column(j).iter().copied().zip(sample.weights.iter().copied()).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    sorted
 }

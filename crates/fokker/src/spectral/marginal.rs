@@ -34,7 +34,14 @@ const TAIL: f64 = 0.01;
 
 impl Marginal {
     /// From a sorted sample with weights; None when it has fewer than three different values.
+    ///
+    /// Equal values are one value with the sum of their weights, so that a weight is a repetition.
     pub fn new(sorted: &[(f64, f64)]) -> Option<Self> {
+        let ties = sorted.chunk_by(|a, b| a.0 == b.0);
+        let sorted: Vec<(f64, f64)> = ties.map(|tie| (tie[0].0, tie.iter().map(|(_, w)| w).sum())).collect();
+        if sorted.is_empty() {
+            return None;
+        }
         let total: f64 = sorted.iter().map(|(_, w)| w).sum();
         // Midpoint rule: the i-th of n equal weights is the quantile of (i + ½)/n.
         let mut below = 0.0;
@@ -56,7 +63,9 @@ impl Marginal {
                 }
             }
         };
-        let count = ((sorted.len() as f64).sqrt() as usize).clamp(9, 41);
+        // (Σ √w)²/Σ w values of equal weight would know as much; one heavy value does not change it much.
+        let effective = sorted.iter().map(|(_, w)| w.sqrt()).sum::<f64>().powi(2) / total;
+        let count = ((effective.sqrt() + 1e-6) as usize).clamp(9, 41);
         let range = quantile(1.0 - TAIL) - quantile(TAIL);
         let mut knots: Vec<f64> = Vec::new();
         let mut at: Vec<f64> = Vec::new();

@@ -66,6 +66,7 @@ mod partition;
 mod pchip;
 mod plan;
 mod report;
+mod reservoir;
 mod saved;
 mod score;
 mod summary;

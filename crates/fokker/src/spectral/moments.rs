@@ -4,7 +4,8 @@ use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
 use super::coordinates::{Coordinates, Frame};
 use super::indices::{Index, Shape};
 use super::plan::{Plan, Work};
-use super::summary::{Rows, Sample, Summary};
+use super::reservoir::Sample;
+use super::summary::{Rows, Summary};
 use super::system::System;
 use super::terms::{Key, Terms};
 use crate::{Blocks, Error, Merge, Result};
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 /// Most accumulators of a fit, 8 bytes each, of which about 20 sets are held.
 const LIMIT: usize = 20_000_000;
+/// Rows that the covariance of Takeuchi's criterion is taken over.
+const FEW: usize = 512;
 
 /// A basis in fixed coordinates: what is to be summed over the data, and what is made of the sums.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Design {
     pub keys: Vec<Key>,
     pub warnings: Vec<String>,
     pub kept: Sample,
+    /// Some of them, over which covariances are taken.
+    pub few: Sample,
     pub held_out: Sample,
     hold_out: f64,
 }
@@ -50,8 +55,10 @@ impl Design {
                 found: plan.len() as f64,
             });
         }
+        let kept = summary.sample(false);
         Ok(Design {
-            kept: summary.sample(false),
+            few: kept.thinned(FEW),
+            kept,
             held_out: summary.sample(true),
             hold_out: summary.hold_out(),
             keys: demand.keys,
@@ -262,5 +269,6 @@ fn accumulate(
     design.plan.accumulate(x, weights, lanes, (&mut values, work));
     let weight = weights.map_or(x.nrows() as f64, |w| w.iter().sum());
     let squares = weights.map_or(x.nrows() as f64, |w| w.iter().map(|w| w * w).sum());
-    Sums { count: x.nrows(), weight, squares, values }
+    let count = weights.map_or(x.nrows(), |w| w.iter().filter(|w| **w > 0.0).count());
+    Sums { count, weight, squares, values }
 }

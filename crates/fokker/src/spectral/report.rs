@@ -32,7 +32,6 @@ pub struct Comparison {
 
 impl Comparison {
     pub(super) fn new(
-        rows: usize,
         weights: ArrayView1<f64>,
         spectral: &Array1<f64>,
         energy: Option<(Array1<f64>, Partition)>,
@@ -48,10 +47,12 @@ impl Comparison {
         let error = |other: &Array1<f64>| {
             let difference = spectral - other;
             let centre = mean(&difference);
-            (mean(&difference.mapv(|d| (d - centre).powi(2))) / rows as f64).sqrt()
+            // Var Σ w d/Σ w = Σ w² (d − d̄)²/(Σ w)²: repeated rows tell nothing twice.
+            let terms = difference.iter().zip(weights).filter(|(_, w)| **w > 0.0);
+            terms.map(|(d, w)| (w * (d - centre)).powi(2)).sum::<f64>().sqrt() / total
         };
         Comparison {
-            rows,
+            rows: weights.iter().filter(|w| **w > 0.0).count(),
             spectral: mean(spectral),
             energy: energy.as_ref().map(|(log, _)| mean(log)),
             energy_error: energy.as_ref().map(|(log, partition)| error(log).hypot(partition.error)),

@@ -1,11 +1,10 @@
 //! The first pass over the data: what coordinates are made of.
 
-use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out, uniform};
+use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
+use super::reservoir::{Kept, Reservoir, Sample};
 use crate::{Blocks, Error, Merge, Monitor, Result};
-use ndarray::{Array1, Array2, ArrayView1};
-
-/// Most numbers that the kept rows may take: 16 MB.
-const KEPT: usize = 1 << 21;
+use ndarray::{Array1, ArrayView2};
+use std::collections::BTreeMap;
 
 /// How rows are read: where they start among all rows, what they weigh, which are held out.
 #[derive(Clone, Copy)]
@@ -13,7 +12,8 @@ pub struct Rows<'a> {
     /// Index of the first row among the rows of all shards. Shards that start at multiples of
     /// [`CHUNK`](super::CHUNK) merge to the bits of a single pass.
     pub first: usize,
-    /// Weight of every row of this source, non-negative; all 1 when none.
+    /// Weight of every row of this source, non-negative, the largest from 1e-100 to 1e100; all 1
+    /// when none.
     pub weights: Option<&'a [f64]>,
     /// Share of the rows that is held out, by a hash of their index.
     pub hold_out: f64,
@@ -38,13 +38,17 @@ impl Rows<'_> {
         if let Some(rows) = rows.filter(|&rows| rows != weights.len()) {
             return Err(Error::Size { name: "weights", expected: rows, found: weights.len() });
         }
-        match weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
-            None => Ok(()),
-            Some(i) => {
-                let requirement = "non-negative and finite";
-                Err(Error::Entry { name: "weights", requirement, index: vec![i], found: weights[i] })
-            }
+        if let Some(i) = weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+            let requirement = "non-negative and finite";
+            return Err(Error::Entry { name: "weights", requirement, index: vec![i], found: weights[i] });
         }
+        // Squares of weights are summed.
+        let largest = weights.iter().fold(0.0, |largest: f64, &w| largest.max(w));
+        if largest != 0.0 && !(1e-100..=1e100).contains(&largest) {
+            let requirement = "from 1e-100 to 1e100: divide all weights by it".into();
+            return Err(Error::Argument { name: "largest of the weights", requirement, found: largest });
+        }
+        Ok(())
     }
 
     /// Weights of `count` rows from global row `start` on.
@@ -63,21 +67,29 @@ impl Rows<'_> {
 /// m = Σ w x/Σ w      s² = Σ w (x − m)²/Σ w      min, max      over the rows that are not held out
 /// ```
 ///
-/// The kept rows are those of the smallest random keys −log(u)/w, u a hash of the row's index:
-/// the same rows whatever the order of observation [Efraimidis and Spirakis 2006].
+/// The kept rows are a priority sample with weights that make sums over them unbiased: the same rows
+/// whatever the order of observation [Duffield, Lund, Thorup 2007]. Rows whose weight is below 1e-9 of a
+/// typical one, Σ w²/Σ w, are no rows: they are in no mean, range or sample.
 #[derive(Debug, Clone)]
 pub struct Summary {
     dim: usize,
     hold_out: f64,
     count: usize,
-    tree: Tree<Part>,
-    kept: Vec<Kept>,
+    tree: Tree<Groups>,
+    kept: Reservoir,
 }
 
+/// Weight of a row, relative to a typical one, below which it is none.
+const NONE: f64 = 1e-9;
+
+/// What is known of rows that are not held out.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
+    /// Rows that weigh something.
     pub count: usize,
     pub weight: f64,
+    /// Σ w².
+    squares: f64,
     pub mean: Array1<f64>,
     /// Σ w (x − m)².
     pub scatter: Array1<f64>,
@@ -85,12 +97,29 @@ pub(super) struct Part {
     pub high: Array1<f64>,
 }
 
-impl Sum for Part {
-    fn add(&mut self, other: &Self) {
-        self.count += other.count;
-        if other.weight == 0.0 {
-            return;
+impl Part {
+    fn empty(dim: usize) -> Self {
+        let all = |x| Array1::from_elem(dim, x);
+        let (low, high) = (all(f64::INFINITY), all(f64::NEG_INFINITY));
+        Part { count: 0, weight: 0.0, squares: 0.0, mean: all(0.0), scatter: all(0.0), low, high }
+    }
+
+    /// Of rows of positive weight.
+    fn of(x: ArrayView2<f64>, rows: &[usize], weight: impl Fn(usize) -> f64) -> Self {
+        let total: f64 = rows.iter().map(|&i| weight(i)).sum();
+        let mut part = Part::empty(x.ncols());
+        for (j, column) in x.columns().into_iter().enumerate() {
+            let mean = rows.iter().map(|&i| weight(i) / total * column[i]).sum::<f64>();
+            part.mean[j] = mean;
+            part.scatter[j] = rows.iter().map(|&i| weight(i) * (column[i] - mean).powi(2)).sum();
+            part.low[j] = rows.iter().fold(f64::INFINITY, |low, &i| low.min(column[i]));
+            part.high[j] = rows.iter().fold(f64::NEG_INFINITY, |high, &i| high.max(column[i]));
         }
+        let squares = rows.iter().map(|&i| weight(i).powi(2)).sum();
+        Part { count: rows.len(), weight: total, squares, ..part }
+    }
+
+    fn add(&mut self, other: &Self) {
         let total = self.weight + other.weight;
         let share = other.weight / total;
         for i in 0..self.mean.len() {
@@ -100,25 +129,38 @@ impl Sum for Part {
             self.low[i] = self.low[i].min(other.low[i]);
             self.high[i] = self.high[i].max(other.high[i]);
         }
+        self.count += other.count;
         self.weight = total;
+        self.squares += other.squares;
     }
 }
 
-/// A row that was kept.
+/// Rows by the magnitude of their weight: which are none is only known when all were seen.
 #[derive(Debug, Clone)]
-struct Kept {
-    key: f64,
-    index: usize,
-    weight: f64,
-    row: Vec<f64>,
+struct Groups(BTreeMap<i32, Part>);
+
+/// Weights of the same magnitude differ by less than 2¹⁰.
+fn magnitude(weight: f64) -> i32 {
+    (weight.log2() / 10.0).floor() as i32
 }
 
-/// A random sample of rows, of all when there are few.
-#[derive(Debug, Clone)]
-pub(super) struct Sample {
-    /// `[n, d]`, in the order of the data.
-    pub x: Array2<f64>,
-    pub weights: Array1<f64>,
+impl Groups {
+    /// Magnitude from which a row is one.
+    fn least(&self) -> i32 {
+        let sum = |term: fn(&Part) -> f64| self.0.values().map(term).sum::<f64>();
+        magnitude(NONE * sum(|part| part.squares) / sum(|part| part.weight))
+    }
+}
+
+impl Sum for Groups {
+    fn add(&mut self, other: &Self) {
+        for (&magnitude, part) in &other.0 {
+            match self.0.get_mut(&magnitude) {
+                Some(own) => own.add(part),
+                None => drop(self.0.insert(magnitude, part.clone())),
+            }
+        }
+    }
 }
 
 impl Summary {
@@ -132,46 +174,29 @@ impl Summary {
         if dim == 0 {
             return Err(Error::Empty { name: "data" });
         }
-        let capacity = capacity(dim);
         let work = |chunk: Chunk| {
             let weights = rows.weights_of(chunk.first, chunk.rows.nrows())?;
             let weight = |i: usize| weights.map_or(1.0, |weights| weights[i]);
-            let mut kept = Vec::with_capacity(chunk.rows.nrows());
-            for (i, row) in chunk.rows.rows().into_iter().enumerate() {
-                let index = chunk.first + i;
-                let key = -(1.0 - uniform(index as u64, 0x5eed)).ln() / weight(i);
-                if weight(i) > 0.0 {
-                    kept.push(Kept { key, index, weight: weight(i), row: row.to_vec() });
-                }
-            }
-            let seen = |i: &usize| weight(*i) > 0.0 && !is_held_out(chunk.first + i, rows.hold_out);
-            let used: Vec<usize> = (0..chunk.rows.nrows()).filter(seen).collect();
-            let columns = chunk.rows.columns().into_iter();
-            let statistics: Vec<[f64; 4]> = columns.map(|column| describe(column, &used, weight)).collect();
-            let pick = |k: usize| statistics.iter().map(|s| s[k]).collect::<Array1<f64>>();
-            let part = Part {
-                count: used.len(),
-                weight: used.iter().map(|&i| weight(i)).sum(),
-                mean: pick(0),
-                scatter: pick(1),
-                low: pick(2),
-                high: pick(3),
-            };
-            Ok((part, kept))
+            let carrying: Vec<usize> = (0..chunk.rows.nrows()).filter(|&i| weight(i) > 0.0).collect();
+            let kept =
+                carrying.iter().map(|&i| Kept::new(chunk.first + i, weight(i), chunk.rows.row(i).to_vec()));
+            let kept: Vec<Kept> = kept.collect();
+            let seen = |i: &usize| !is_held_out(chunk.first + i, rows.hold_out);
+            let used = carrying.into_iter().filter(seen);
+            let mut groups: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+            used.for_each(|i| groups.entry(magnitude(weight(i))).or_default().push(i));
+            let parts = groups.iter().map(|(&k, rows)| (k, Part::of(chunk.rows, rows, weight)));
+            Ok((Groups(parts.collect()), kept))
         };
         let mut summary =
-            Summary { dim, hold_out: rows.hold_out, count: 0, tree: Tree::new(), kept: Vec::new() };
+            Summary { dim, hold_out: rows.hold_out, count: 0, tree: Tree::new(), kept: Reservoir::new(dim) };
         let pass = Pass { first: rows.first, stage: "coordinates", monitor: rows.monitor };
-        let (tree, sample) = (&mut summary.tree, &mut summary.kept);
-        summary.count = for_chunks(blocks, &pass, work, |start, (part, kept)| {
-            tree.push(start, part);
-            // Trimmed once it has doubled: a trim costs as much as what it drops.
-            sample.extend(kept);
-            if sample.len() > 2 * capacity {
-                trim(sample, capacity);
-            }
+        let (tree, reservoir) = (&mut summary.tree, &mut summary.kept);
+        summary.count = for_chunks(blocks, &pass, work, |start, (groups, kept)| {
+            tree.push(start, groups);
+            reservoir.extend(kept);
         })?;
-        trim(&mut summary.kept, capacity);
+        summary.kept.trim();
         Ok(summary)
     }
 
@@ -184,20 +209,18 @@ impl Summary {
     }
 
     pub(super) fn total(&self) -> Option<Part> {
-        self.tree.total()
+        let groups = self.tree.total()?;
+        let mut total = Part::empty(self.dim);
+        groups.0.range(groups.least()..).for_each(|(_, part)| total.add(part));
+        Some(total)
     }
 
     /// The kept rows: held-out ones or the others.
     pub(super) fn sample(&self, held_out: bool) -> Sample {
-        let everything = self.kept.len() < capacity(self.dim);
-        let chosen = || self.kept.iter().filter(|kept| is_held_out(kept.index, self.hold_out) == held_out);
-        let values: Vec<f64> = chosen().flat_map(|kept| kept.row.iter().copied()).collect();
-        Sample {
-            x: Array2::from_shape_vec((values.len() / self.dim, self.dim), values)
-                .expect("rows of d numbers"),
-            // Rows that were chosen by their weight count alike.
-            weights: chosen().map(|kept| if everything { kept.weight } else { 1.0 }).collect(),
-        }
+        let least = self.tree.total().map_or(i32::MIN, |groups| groups.least());
+        self.kept.sample(self.dim, |index, weight| {
+            magnitude(weight) >= least && is_held_out(index, self.hold_out) == held_out
+        })
     }
 }
 
@@ -216,35 +239,7 @@ impl Merge for Summary {
         }
         self.count += other.count;
         self.tree.merge(&other.tree);
-        self.kept.extend(other.kept.iter().cloned());
-        trim(&mut self.kept, capacity(self.dim));
+        self.kept.merge(&other.kept);
         Ok(())
     }
-}
-
-/// Number of rows kept.
-fn capacity(dim: usize) -> usize {
-    (KEPT / dim).clamp(1024, 16_384)
-}
-
-/// Keeps the rows of the smallest keys, in the order of the data.
-fn trim(kept: &mut Vec<Kept>, capacity: usize) {
-    if kept.len() > capacity {
-        kept.select_nth_unstable_by(capacity, |a, b| a.key.total_cmp(&b.key).then(a.index.cmp(&b.index)));
-        kept.truncate(capacity);
-    }
-    kept.sort_by_key(|kept| kept.index);
-}
-
-/// Weighted mean, scatter about it, smallest and largest value of the rows `used`.
-fn describe(column: ArrayView1<f64>, used: &[usize], weight: impl Fn(usize) -> f64) -> [f64; 4] {
-    let total: f64 = used.iter().map(|&i| weight(i)).sum();
-    if total == 0.0 {
-        return [0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY];
-    }
-    let mean = used.iter().map(|&i| weight(i) / total * column[i]).sum::<f64>();
-    let scatter = used.iter().map(|&i| weight(i) * (column[i] - mean).powi(2)).sum();
-    let low = used.iter().fold(f64::INFINITY, |low, &i| low.min(column[i]));
-    let high = used.iter().fold(f64::NEG_INFINITY, |high, &i| high.max(column[i]));
-    [mean, scatter, low, high]
 }
