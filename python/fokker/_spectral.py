@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
 from ._estimator import Estimator, seed_of, weights_of
-
-#: Columns up to which all pairs are taken unless told otherwise.
-ALL_PAIRS = 20
 
 
 class SpectralDensity(Estimator):
@@ -29,10 +27,11 @@ class SpectralDensity(Estimator):
 
     Parameters
     ----------
-    reference : {"auto", "hermite", "cosine", "cosine-box"}
-        hermite: columns standardised, Hermite polynomials; cosine: every column through its
-        distribution function, cosines (heavy tails too); cosine-box: columns scaled to their range;
-        auto: the better of hermite and cosine on the rows held out.
+    reference : {"auto", "hermite", "hermite-whitened", "cosine", "cosine-box"}
+        hermite: columns standardised, Hermite polynomials; hermite-whitened: the same along the
+        principal axes (correlated columns); cosine: every column through its distribution function,
+        cosines (heavy tails too); cosine-box: columns scaled to their range; auto: the best of
+        hermite, cosine and hermite-whitened on the rows held out.
     degree : int
         Largest total degree of a function.
     pairs : {"auto", "none", "chain", "all", "lattice:ROWSxCOLUMNS"} or list of pairs of columns
@@ -60,6 +59,8 @@ class SpectralDensity(Estimator):
         What the fit is worth: rows, functions, solves, comparison, warnings.
     sentence_ : str or None
         The comparison in a sentence.
+    sample_report_ : dict
+        How the last sample was drawn, and how it compares with the data.
     n_samples_seen_ : int
         Rows observed.
 
@@ -102,7 +103,7 @@ class SpectralDensity(Estimator):
         rows, names = self._observed(X)
         if len(rows) < 2:
             raise ValueError("X has n_samples = 1 row: a fit needs at least two")
-        fit, moments = _fokker.spectral_fit(rows, weights_of(sample_weight, rows), self._options(rows.shape[1]))
+        fit, moments = _fokker.spectral_fit(rows, weights_of(sample_weight, rows), self._options())
         self._remember(rows, names)
         return self._settle(fit, moments)
 
@@ -117,7 +118,7 @@ class SpectralDensity(Estimator):
             return self.fit(X, y, sample_weight=sample_weight)
         rows = self._asked(X)
         moments = self._held_moments().observe(
-            rows, weights_of(sample_weight, rows), self._options(rows.shape[1]), False
+            rows, weights_of(sample_weight, rows), self._options(), False
         )
         return self._settle(moments.solve(str(self.ridge)), moments)
 
@@ -126,7 +127,7 @@ class SpectralDensity(Estimator):
         rows = self._asked(X)
         other = type(self)(**self.get_params())
         moments = self._held_moments().observe(
-            rows, weights_of(sample_weight, rows), self._options(rows.shape[1]), True
+            rows, weights_of(sample_weight, rows), self._options(), True
         )
         other._remember(rows, getattr(self, "feature_names_in_", None))
         return other._settle(moments.solve(str(self.ridge)), moments)
@@ -151,18 +152,26 @@ class SpectralDensity(Estimator):
         *,
         steps: int = 25,
         stop: float = 1e-3,
-        corrector: int = 100,
-        corrector_step: float = 5e-3,
-        metropolis: bool = False,
+        corrector: int | None = None,
+        corrector_step: float | None = None,
+        metropolis: bool | None = None,
     ) -> NDArray[np.float64]:
         """Draws rows ``[n_samples, d]``: the reverse SDE in ``steps`` steps down to ``stop``, then
-        ``corrector`` Langevin steps. The same seed gives the bits of the command line.
+        ``corrector`` Langevin steps; what is None there, the fit chooses. The same seed gives the bits of the
+        command line.
+
+        No row is further out than twice the data: such rows are drawn again. The sample is compared with
+        rows of the data that the fit keeps, by moments and energy distance, and a ``UserWarning`` says so when
+        they differ by more than their errors explain; ``sample_report_`` has the numbers of the last draw.
         """
         self._require_fit()
         seed = seed_of(random_state)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, found {n_samples}")
-        drawn, _ = self._fit.sample(int(n_samples), seed, steps, stop, corrector, corrector_step, metropolis)
+        drawn, report = self._fit.sample(int(n_samples), seed, steps, stop, corrector, corrector_step, metropolis)
+        self.sample_report_ = json.loads(report)
+        for warning in self.sample_report_["warnings"]:
+            warnings.warn(warning, UserWarning, stacklevel=2)
         return drawn
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -192,12 +201,9 @@ class SpectralDensity(Estimator):
         density.n_features_in_ = fit.dim
         return density._settle(fit, None)
 
-    def _options(self, dim: int) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         pairs: Any = self.pairs
-        if isinstance(pairs, str):
-            if pairs == "auto":
-                pairs = "all" if dim <= ALL_PAIRS else "none"
-        else:
+        if not isinstance(pairs, str):
             pairs = [(int(i), int(j)) for i, j in pairs]
         return {
             "reference": self.reference,

@@ -4,10 +4,10 @@ use crate::convert::{matrix, optional};
 use crate::errors::raise;
 use crate::work::run;
 use fokker::spectral::{
-    CHUNK, Chosen, Coordinates, Corrector, Density, DrawOptions, FitOptions, Moments, Pairs, Ridge, Rows,
-    Shape, SolveOptions, SpectralFit, Summary, choose,
+    CHUNK, Chosen, Coordinates, Corrector, Density, DrawOptions, FitOptions, Moments, Pairs, Reference,
+    Ridge, Rows, Shape, SolveOptions, SpectralFit, Summary, choose,
 };
-use fokker::{ArrayBlocks, Error, Merge, Result};
+use fokker::{ArrayBlocks, Merge, Result};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
@@ -39,48 +39,13 @@ enum PairsOption {
 }
 
 impl Options {
-    fn shape(&self) -> Result<Shape> {
+    fn shape(&self, dim: usize) -> Result<Shape> {
         let pairs = match &self.pairs {
             PairsOption::List(list) => Pairs::List(list.clone()),
-            PairsOption::Word(word) => pairs_of(word)?,
+            PairsOption::Word(word) if word == "auto" => Pairs::auto(dim),
+            PairsOption::Word(word) => Pairs::parse(word)?,
         };
         Ok(Shape { degree: self.degree, pairs, gaussian_pairs: self.gaussian_pairs, ..Default::default() })
-    }
-
-    fn candidates(&self) -> Result<Vec<Coordinates>> {
-        Ok(match self.reference.as_str() {
-            "hermite" => vec![Coordinates::Standard],
-            "cosine" => vec![Coordinates::Copula],
-            "cosine-box" => vec![Coordinates::Box],
-            // Without rows held out there is nothing to choose by.
-            "auto" if self.hold_out == 0.0 => vec![Coordinates::Standard],
-            "auto" => vec![Coordinates::Standard, Coordinates::Copula],
-            other => {
-                return Err(Error::Name {
-                    what: "reference",
-                    found: other.to_owned(),
-                    known: "hermite, cosine, cosine-box, auto".into(),
-                });
-            }
-        })
-    }
-}
-
-fn pairs_of(word: &str) -> Result<Pairs> {
-    let lattice = word.strip_prefix("lattice:").and_then(|extents| {
-        let (rows, columns) = extents.split_once('x')?;
-        Some(Pairs::Lattice(rows.parse().ok()?, columns.parse().ok()?))
-    });
-    match (word, lattice) {
-        ("none", _) => Ok(Pairs::None),
-        ("chain", _) => Ok(Pairs::Chain),
-        ("all", _) => Ok(Pairs::All),
-        (_, Some(lattice)) => Ok(lattice),
-        _ => Err(Error::Name {
-            what: "pairs",
-            found: word.to_owned(),
-            known: "none, chain, lattice:ROWSxCOLUMNS, all, or a list of pairs of columns".into(),
-        }),
     }
 }
 
@@ -121,7 +86,9 @@ pub fn spectral_fit<'py>(
         let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
         let mut blocks = ArrayBlocks::new(x);
         let rows = Rows { hold_out: options.hold_out, weights, monitor, ..Default::default() };
-        let (shape, candidates) = (options.shape()?, options.candidates()?);
+        let shape = options.shape(x.ncols())?;
+        let reference = Reference::parse(&options.reference)?;
+        let candidates = reference.candidates(x.ncols(), &shape, options.hold_out);
         let solve = SolveOptions { ridge: Ridge::parse(&options.ridge)?, monitor, ..Default::default() };
         let candidate = |coordinates| FitOptions { coordinates, shape: shape.clone(), rows, solve };
         let candidates: Vec<FitOptions> = candidates.into_iter().map(candidate).collect();
@@ -157,7 +124,7 @@ impl SpectralMoments {
             let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
             let start = if alone { 0 } else { self.next };
             let rows = Rows { first: start, weights, hold_out: options.hold_out, monitor };
-            let shape = options.shape()?;
+            let shape = options.shape(x.ncols())?;
             let basis = (self.coordinates, &shape);
             let seen = Moments::from_blocks(&mut ArrayBlocks::new(x), &self.summary, basis, &rows)?;
             let moments = if alone {
@@ -211,14 +178,10 @@ impl PySpectralFit {
         self.fit.dim()
     }
 
-    /// hermite, cosine or cosine-box.
+    /// hermite, hermite-whitened, cosine or cosine-box.
     #[getter]
     fn reference(&self) -> &'static str {
-        match self.fit.coordinates() {
-            Coordinates::Standard => "hermite",
-            Coordinates::Copula => "cosine",
-            Coordinates::Box => "cosine-box",
-        }
+        self.fit.coordinates().name()
     }
 
     /// First and last time that were solved.
@@ -243,7 +206,7 @@ impl PySpectralFit {
         self.fit.comparison().map(|comparison| comparison.sentence())
     }
 
-    /// Rows drawn, and the share of accepted corrector steps.
+    /// Rows drawn, and how they were drawn, as JSON.
     #[pyo3(signature = (n, seed, steps, stop, corrector, corrector_step, metropolis))]
     #[allow(clippy::too_many_arguments)]
     fn sample<'py>(
@@ -253,17 +216,18 @@ impl PySpectralFit {
         seed: u64,
         steps: usize,
         stop: f64,
-        corrector: usize,
-        corrector_step: f64,
-        metropolis: bool,
-    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Option<f64>)> {
+        corrector: Option<usize>,
+        corrector_step: Option<f64>,
+        metropolis: Option<bool>,
+    ) -> PyResult<(Bound<'py, PyArray2<f64>>, String)> {
         let drawn = run(py, |monitor| {
             let corrector = Corrector { steps: corrector, step: corrector_step, metropolis };
             let options =
                 DrawOptions { particles: n, seed, steps, stop, corrector, monitor, ..Default::default() };
             self.fit.sample(&options)
         })?;
-        Ok((drawn.x.into_pyarray(py), drawn.acceptance))
+        let report = serde_json::to_string(&drawn.report).expect("a report is numbers and text");
+        Ok((drawn.x.into_pyarray(py), report))
     }
 
     /// Log-density of rows, `[n]`: of the flow or of the energy.

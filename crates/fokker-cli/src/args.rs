@@ -9,8 +9,7 @@ pub use population::{
     SnapshotArguments, ValidateArguments, ValidationMetric,
 };
 pub use spectral::{
-    DensityArguments, DrawArguments, FitArguments, ProblemArguments, ReferenceName, ScoreArguments,
-    SpectralCommand,
+    DensityArguments, DrawArguments, FitArguments, ProblemArguments, ScoreArguments, SpectralCommand,
 };
 pub use transport::{
     CloudArguments, CostName, CoupleArguments, DistanceArguments, MetricName, TransportCommand,

@@ -238,7 +238,7 @@ fn samples_do_not_depend_on_the_batch() {
     let x = gaussian_data(2000);
     let fit = fit(&mut blocks(&x), &FitOptions::default()).unwrap();
     for metropolis in [false, true] {
-        let corrector = Corrector { steps: 5, metropolis, ..Default::default() };
+        let corrector = Corrector { steps: Some(5), metropolis: Some(metropolis), ..Default::default() };
         let draw = |first, particles| {
             fit.sample(&DrawOptions { first, particles, corrector, seed: 9, ..Default::default() }).unwrap().x
         };

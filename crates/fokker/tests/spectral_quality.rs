@@ -20,12 +20,10 @@ mod quality;
 use quality::{chain_pairs, correlation, m2, tv1, tv2};
 
 fn draw(fit: &SpectralFit, particles: usize) -> Array2<f64> {
-    // Plain Langevin steps suit variances of order 1; boxes squeeze wells, so there steps are adjusted.
-    let corrector = match fit.coordinates() {
-        Coordinates::Standard => Corrector::default(),
-        _ => Corrector { step: 0.02, metropolis: true, ..Default::default() },
-    };
-    let drawn = fit.sample(&DrawOptions { particles, corrector, seed: 11, ..Default::default() }).unwrap().x;
+    let drawn = fit.sample(&DrawOptions { particles, seed: 11, ..Default::default() }).unwrap();
+    println!("  {:?} of curvature {:?}", drawn.report.corrector, fit.report().trial);
+    println!("  {:?}", drawn.report);
+    let drawn = drawn.x;
     assert!(drawn.iter().all(|x| x.is_finite()));
     drawn
 }
@@ -234,12 +232,12 @@ fn the_adjusted_corrector_keeps_the_law_at_large_steps() {
     };
     let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
     let run = |metropolis| {
-        let corrector = Corrector { steps: 200, step: 0.05, metropolis };
+        let corrector = Corrector { steps: Some(200), step: Some(0.05), metropolis: Some(metropolis) };
         let options = DrawOptions { particles: 10_000, corrector, seed: 2, ..Default::default() };
         fit.sample(&options).unwrap()
     };
     let (plain, adjusted) = (run(false), run(true));
-    let acceptance = adjusted.acceptance.unwrap();
+    let acceptance = adjusted.report.acceptance.unwrap();
     let (a, b) = (tv2(&plain.x, &test, &[(0, 1)]), tv2(&adjusted.x, &test, &[(0, 1)]));
     println!("double well, step 0.05: plain tv2 {a:.4}, adjusted {b:.4}, accepted {acceptance:.3}");
     assert!(b < 0.08 && b < a && acceptance > 0.2 && acceptance < 0.95, "{a} {b} {acceptance}");

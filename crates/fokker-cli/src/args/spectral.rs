@@ -1,6 +1,7 @@
 //! What can be typed after `fokker spectral`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
+use fokker::spectral::Reference;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -30,24 +31,16 @@ Examples:
   fokker spectral fit x.csv --pairs all -o score.safetensors
   fokker spectral fit x.csv --reference cosine --degree 4,6 --pairs none,all
 
-References: hermite: columns standardised, Hermite polynomials (chains, lattices, energies); cosine:
-  every column through its distribution function, cosines (few columns, any marginals, heavy
-  tails); cosine-box: columns scaled to their range (bounded data); auto: the better of hermite and
-  cosine on the rows held out
+References: hermite: columns standardised, Hermite polynomials (chains, lattices, energies);
+  hermite-whitened: the same along the principal axes (correlated columns); cosine: every column
+  through its distribution function, cosines (few columns, any marginals, heavy tails); cosine-box:
+  columns scaled to their range (bounded data); auto: the best of hermite, cosine and
+  hermite-whitened on the rows held out
 Pairs: columns with products of their own; a FILE has two column numbers per row, counted from 0
 Choice: by the objective on the rows held out, with --hold-out 0 by Takeuchi's criterion; between
   references by log-density held out
 JSON: reference, degree, pairs, functions, ridge, candidates (each with its criterion, smaller is
   better), seconds, report (see docs/conventions.md), output";
-
-/// References.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReferenceName {
-    Hermite,
-    Cosine,
-    CosineBox,
-    Auto,
-}
 
 #[derive(Debug, Args)]
 pub struct FitArguments {
@@ -55,8 +48,8 @@ pub struct FitArguments {
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
     /// Reference process and its eigenfunctions
-    #[arg(long, default_value = "auto", value_name = "NAME")]
-    pub reference: ReferenceName,
+    #[arg(long, default_value = "auto", value_name = "NAME", value_parser = Reference::NAMES)]
+    pub reference: String,
     /// Largest total degree of a function; of several, such as 2,4, the best is chosen
     #[arg(long, default_value = "4", value_name = "N", value_delimiter = ',')]
     pub degree: Vec<usize>,
@@ -92,13 +85,14 @@ pub struct DrawArguments {
     /// Time at which it stops, on the unit-rate clock
     #[arg(long, default_value_t = 1e-3, value_name = "T", allow_negative_numbers = true)]
     pub stop: f64,
-    /// Langevin steps at the stop
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub corrector: usize,
-    /// Length of a Langevin step
-    #[arg(long, default_value_t = 5e-3, value_name = "H", allow_negative_numbers = true)]
-    pub corrector_step: f64,
-    /// Accept or reject Langevin steps by Metropolis and Hastings' rule (always with cosines)
+    /// Langevin steps at the stop [default: 100, none where a trial at the fit made samples worse]
+    #[arg(long, value_name = "N")]
+    pub corrector: Option<usize>,
+    /// Length of a Langevin step [default: 0.005, less where the fit bends sharply]
+    #[arg(long, value_name = "H", allow_negative_numbers = true)]
+    pub corrector_step: Option<f64>,
+    /// Accept or reject Langevin steps by Metropolis and Hastings' rule [default: on cosines, and
+    /// where the fit bends sharply]
     #[arg(long)]
     pub metropolis: bool,
     /// Save the samples here (.npy, .npz, .csv), in place of what is there

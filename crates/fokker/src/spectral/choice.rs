@@ -1,5 +1,6 @@
 //! The choice of ridge, degree and edges: by rows held out, or by Takeuchi's criterion.
 
+use super::compare::held_out_nats;
 use super::fit::{FitOptions, Ridge, SolveOptions};
 use super::moments::{Design, Means, Moments};
 use super::reservoir::Sample;
@@ -241,17 +242,26 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
     let summary = Summary::from_blocks(blocks, &first.rows)?;
     let mut best: Option<Chosen> = None;
     let mut criteria = Vec::new();
+    let mut notes = Vec::new();
     for (index, candidate) in candidates.iter().enumerate() {
         blocks.rewind()?;
+        let name = candidate.coordinates.name();
         let basis = (candidate.coordinates, &candidate.shape);
-        let moments = Moments::from_blocks(blocks, &summary, basis, &first.rows)?;
-        let mut fit = SpectralFit::solve(&moments, &candidate.solve)?;
+        let moments = match Moments::from_blocks(blocks, &summary, basis, &first.rows) {
+            // Data that cannot be whitened has other coordinates.
+            Err(Error::Undefined { what: "whitening", reason, .. }) if across => {
+                notes.push(format!("{name} is no candidate: {reason}"));
+                criteria.push(f64::INFINITY);
+                continue;
+            }
+            other => other?,
+        };
+        let fit = SpectralFit::solve(&moments, &candidate.solve)?;
         let criterion = if candidates.len() == 1 {
             0.0
         } else if across {
-            let compare = candidate.solve.compare.max(1);
-            fit.assess(&moments, &SolveOptions { compare, partition: 0, ..candidate.solve })?;
-            fit.comparison().map_or(f64::INFINITY, |comparison| -comparison.spectral)
+            let SolveOptions { compare, monitor, .. } = candidate.solve;
+            -held_out_nats(&fit, &moments.design, compare, monitor)?.unwrap_or(f64::NEG_INFINITY)
         } else if first.rows.hold_out > 0.0 {
             fit.report().held_out_objective().unwrap_or(f64::INFINITY)
         } else {
@@ -263,6 +273,12 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         };
         // A density of 0 held out is as bad as it gets, and so is none.
         let criterion = if criterion.is_nan() { f64::INFINITY } else { criterion };
+        if criterion == f64::INFINITY && fit.report.held_out > 0 {
+            notes.push(format!(
+                "{name}, degree {}, has criterion inf: rows held out have no density",
+                candidate.shape.degree
+            ));
+        }
         criteria.push(criterion);
         if best.as_ref().is_none_or(|best| criterion < criteria[best.index]) {
             best = Some(Chosen { index, fit, moments, summary: summary.clone(), criteria: Vec::new() });
@@ -276,6 +292,7 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
                 .into(),
         );
     }
+    best.fit.report.warnings.extend(notes);
     best.criteria = criteria;
     Ok(best)
 }

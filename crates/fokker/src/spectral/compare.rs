@@ -4,6 +4,7 @@ use super::density::Density;
 use super::fit::SpectralFit;
 use super::moments::Design;
 use super::report::Comparison;
+use super::summary::Sample;
 use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
 use crate::{Error, Monitor, Result};
 use fokker_linalg::{Cholesky, matmul};
@@ -32,6 +33,24 @@ pub(super) fn compare(
     let few = design.kept.thinned(ROWS);
     let mixture = mixture_log_density(free(few.x.view()).view(), few.weights.view(), test.view(), monitor)?;
     Ok(Some(Comparison::new(held_out.weights.view(), &spectral, energy, gaussian, mixture)))
+}
+
+/// Mean log-density of rows held out by the flow; None when there are too few.
+pub(super) fn held_out_nats(
+    fit: &SpectralFit,
+    design: &Design,
+    most: usize,
+    monitor: &dyn Monitor,
+) -> Result<Option<f64>> {
+    let Sample { x, weights } = &design.held_out;
+    let first = Slice::from(..x.nrows().min(most.max(2)));
+    if x.nrows() < 2 {
+        return Ok(None);
+    }
+    let log = fit.log_density_by(Density::Flow, x.slice_axis(Axis(0), first), monitor)?;
+    let weighted = log.iter().zip(weights.slice_axis(Axis(0), first)).filter(|(_, w)| **w > 0.0);
+    let (sum, total) = weighted.fold((0.0, 0.0), |(sum, total), (log, w)| (sum + w * log, total + w));
+    Ok((total > 0.0).then(|| sum / total))
 }
 
 /// Most components of the mixture, and most rows and iterations that its fit may take: it is a

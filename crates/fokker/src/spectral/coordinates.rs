@@ -1,12 +1,13 @@
-//! The coordinates in which the fit is made: one increasing map for each column.
+//! The coordinates in which the fit is made: one increasing map for each column, then a rotation or none.
 
 use super::Family;
 use super::marginal::{Jet, Marginal};
 use super::notes::Notes;
 use super::reservoir::Sample;
 use super::summary::{Part, Summary};
+use super::whitening::{Whitening, range};
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
@@ -17,6 +18,9 @@ pub enum Coordinates {
     /// `y = (x − m)/s`, Ornstein–Uhlenbeck, Hermite polynomials: chains, lattices, polynomial energies.
     #[default]
     Standard,
+    /// `y = ℓ^{−½} Qᵀ (x − m)/s` along the principal axes Q of the standardised columns,
+    /// Ornstein–Uhlenbeck, Hermite polynomials: correlated columns without an order.
+    Whitened,
     /// `y` affine from a little more than the data's range to [0, π], cosines: bounded data.
     Box,
     /// `y = π U(x)` by the smoothed distribution function U of the column, cosines: low dimension,
@@ -28,8 +32,18 @@ impl Coordinates {
     /// The family of eigenfunctions that goes with them.
     pub fn family(self) -> Family {
         match self {
-            Coordinates::Standard => Family::Hermite,
+            Coordinates::Standard | Coordinates::Whitened => Family::Hermite,
             Coordinates::Box | Coordinates::Copula => Family::Cosine,
+        }
+    }
+
+    /// Name of the reference with these coordinates, in reports and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Coordinates::Standard => "hermite",
+            Coordinates::Whitened => "hermite-whitened",
+            Coordinates::Copula => "cosine",
+            Coordinates::Box => "cosine-box",
         }
     }
 }
@@ -99,6 +113,9 @@ pub(super) struct Frame {
     /// Box in which features are evaluated, `[free]` each.
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
+    /// What turns standardised columns into whitened coordinates. Saved as arrays.
+    #[serde(skip)]
+    pub whitening: Option<Whitening>,
 }
 
 impl Frame {
@@ -115,8 +132,14 @@ impl Frame {
         };
         let sample = summary.sample(false);
         let mut notes = Notes::default();
-        let mut frame =
-            Frame { kind, columns: Vec::new(), free: Vec::new(), lower: Vec::new(), upper: Vec::new() };
+        let mut frame = Frame {
+            kind,
+            columns: Vec::new(),
+            free: Vec::new(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+            whitening: None,
+        };
         for j in 0..summary.dim() {
             let column = match frame.dependent(j, &total, &sample) {
                 Some(column) => column,
@@ -136,7 +159,37 @@ impl Frame {
                 remedy: "give data that varies",
             });
         }
-        Ok((frame, notes.sentences()))
+        if kind == Coordinates::Whitened {
+            frame.whiten(&sample)?;
+        }
+        let mut warnings = notes.sentences();
+        if total.count <= frame.dim() {
+            warnings.push(format!(
+                "{} rows in {} columns: so few rows have a singular covariance, and the ridge decides most of the \
+                 fit; give more rows or fewer columns",
+                total.count,
+                frame.dim()
+            ));
+        }
+        Ok((frame, warnings))
+    }
+
+    /// Adds the whitening of standardised columns, and the box of whitened coordinates.
+    fn whiten(&mut self, sample: &Sample) -> Result<()> {
+        let z = self.standardised(sample.x.view());
+        let whitening = Whitening::new(z.view(), sample.weights.view())?;
+        let (low, high) = range(whitening.forward(z.view()).view());
+        self.lower = low.into_iter().map(|low| low.max(-WIDEST)).collect();
+        self.upper = high.into_iter().map(|high| high.min(WIDEST)).collect();
+        self.whitening = Some(whitening);
+        Ok(())
+    }
+
+    /// Free columns of rows `[n, d]`, each through its map: `[n, free]`.
+    fn standardised(&self, x: ArrayView2<f64>) -> Array2<f64> {
+        Array2::from_shape_fn((x.nrows(), self.free.len()), |(n, i)| {
+            self.map(i).jet(x[[n, self.free[i]]]).value
+        })
     }
 
     /// Whether column j is constant, or an affine function of an earlier one.
@@ -175,6 +228,8 @@ impl Frame {
         }
         let (low, high) = (total.low[j], total.high[j]);
         let map = match self.kind {
+            // Rotated afterwards, and boxed then.
+            Coordinates::Whitened => Map::Affine { shift: mean, scale: s },
             Coordinates::Standard => {
                 let reach = ((high - mean) / s).max((mean - low) / s);
                 if reach > HEAVY {
@@ -216,13 +271,14 @@ impl Frame {
         self.columns.len()
     }
 
-    /// Number of coordinates.
+    /// Number of coordinates, that of free columns.
     pub fn dim(&self) -> usize {
         self.free.len()
     }
 
-    pub fn map(&self, coordinate: usize) -> &Map {
-        match &self.columns[self.free[coordinate]] {
+    /// The map of a free column.
+    fn map(&self, column: usize) -> &Map {
+        match &self.columns[self.free[column]] {
             Column::Free(map) => map,
             _ => unreachable!("free columns have a map"),
         }
@@ -231,6 +287,14 @@ impl Frame {
     /// Coordinates of rows, clamped to the box, as lanes: coordinate i in entries i·n..(i+1)·n.
     pub fn clamped_lanes(&self, x: ArrayView2<f64>, out: &mut [f64]) {
         let n = x.nrows();
+        if self.whitening.is_some() {
+            let y = self.forward(x);
+            for (i, lane) in out.chunks_exact_mut(n.max(1)).enumerate() {
+                let (low, high) = (self.lower[i], self.upper[i]);
+                lane.iter_mut().zip(y.column(i)).for_each(|(lane, y)| *lane = y.clamp(low, high));
+            }
+            return;
+        }
         for (i, lane) in out.chunks_exact_mut(n.max(1)).enumerate() {
             let column = x.index_axis(Axis(1), self.free[i]);
             let (low, high) = (self.lower[i], self.upper[i]);
@@ -252,15 +316,21 @@ impl Frame {
 
     /// Coordinates `[n, free]` of rows `[n, d]`.
     pub fn forward(&self, x: ArrayView2<f64>) -> Array2<f64> {
-        Array2::from_shape_fn((x.nrows(), self.dim()), |(n, i)| self.map(i).jet(x[[n, self.free[i]]]).value)
+        let z = self.standardised(x);
+        match &self.whitening {
+            None => z,
+            Some(whitening) => whitening.forward(z.view()),
+        }
     }
 
     /// Rows `[n, d]` of coordinates `[n, free]`.
     pub fn backward(&self, y: ArrayView2<f64>) -> Array2<f64> {
         let mut x = Array2::zeros((y.nrows(), self.data_dim()));
-        for (y, mut x) in y.rows().into_iter().zip(x.rows_mut()) {
+        let rotated = self.whitening.as_ref().map(|whitening| whitening.backward(y));
+        let z = rotated.as_ref().map_or(y, |z| z.view());
+        for (z, mut x) in z.rows().into_iter().zip(x.rows_mut()) {
             for (i, &column) in self.free.iter().enumerate() {
-                x[column] = self.map(i).inverse(y[i]);
+                x[column] = self.map(i).inverse(z[i]);
             }
             for (j, column) in self.columns.iter().enumerate() {
                 match *column {
@@ -275,7 +345,25 @@ impl Frame {
 
     /// `log |dy/dx|` of a row, over its free columns.
     pub fn log_jacobian(&self, x: ArrayView1<f64>) -> f64 {
-        (0..self.dim()).map(|i| self.map(i).jet(x[self.free[i]]).first.ln()).sum()
+        let columns: f64 = (0..self.dim()).map(|i| self.map(i).jet(x[self.free[i]]).first.ln()).sum();
+        columns + self.whitening.as_ref().map_or(0.0, Whitening::log_jacobian)
+    }
+
+    /// Slope and offset of coordinates that are affine in the free columns, `y = J x + y_0`; none otherwise.
+    pub fn affine(&self) -> Option<(Array2<f64>, Array1<f64>)> {
+        let dim = self.dim();
+        let (mut slope, mut offset) = (Array2::zeros((dim, dim)), Array1::zeros(dim));
+        for i in 0..dim {
+            let Map::Affine { shift, scale } = self.map(i) else { return None };
+            (slope[[i, i]], offset[i]) = (1.0 / scale, -shift / scale);
+        }
+        match &self.whitening {
+            None => Some((slope, offset)),
+            Some(whitening) => {
+                let matrix = whitening.matrix();
+                Some((matrix.dot(&slope), matrix.dot(&offset)))
+            }
+        }
     }
 
     /// Turns a score in coordinates `[free]` into one in the columns of the data `[d]`.
@@ -285,6 +373,8 @@ impl Frame {
     /// ```
     pub fn pull_back(&self, x: ArrayView1<f64>, score: ArrayView1<f64>, mut out: ArrayViewMut1<f64>) {
         out.fill(0.0);
+        let rotated = self.whitening.as_ref().map(|whitening| whitening.pull_back(score));
+        let score = rotated.as_ref().map_or(score, |score| score.view());
         for (i, &column) in self.free.iter().enumerate() {
             let Jet { first, second, .. } = self.map(i).jet(x[column]);
             out[column] = first * score[i] + second / first;
@@ -308,6 +398,8 @@ impl Frame {
             && self.upper.len() == free.len()
             && self.lower.iter().zip(&self.upper).all(|(l, u)| l.is_finite() && u.is_finite() && l < u)
             && self.columns.iter().enumerate().all(column)
+            && self.whitening.is_some() == (self.kind == Coordinates::Whitened)
+            && self.whitening.as_ref().is_none_or(|w| w.dim() == free.len() && self.affine().is_some())
     }
 }
 

@@ -7,6 +7,7 @@ use crate::sampling::{BLOCK, Noise};
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut2, Axis, Slice, Zip};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Langevin steps at the stopping time.
@@ -17,20 +18,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// ```
 ///
 /// Plain steps are off by O(h) in law; adjusted ones leave p itself invariant.
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// What is not given is chosen by the fit, see [`SpectralFit::langevin`](super::SpectralFit::langevin).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Corrector {
+    /// Number of steps.
+    pub steps: Option<usize>,
+    /// Step h on the unit-rate clock.
+    pub step: Option<f64>,
+    /// Whether steps are accepted or rejected by Metropolis and Hastings' rule.
+    pub metropolis: Option<bool>,
+}
+
+/// The Langevin steps that are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Langevin {
     /// Number of steps.
     pub steps: usize,
     /// Step h on the unit-rate clock.
     pub step: f64,
     /// Whether steps are accepted or rejected by Metropolis and Hastings' rule.
     pub metropolis: bool,
-}
-
-impl Default for Corrector {
-    fn default() -> Self {
-        Corrector { steps: 100, step: 5e-3, metropolis: false }
-    }
 }
 
 /// Which particles, and where their noise begins.
@@ -43,7 +51,7 @@ pub(super) struct Addresses<'a> {
     pub monitor: &'a dyn Monitor,
 }
 
-impl Corrector {
+impl Langevin {
     pub(super) fn validate(&self) -> Result<()> {
         if self.steps > 0 && !(self.step > 0.0 && self.step <= 1.0) {
             let requirement = "positive and at most 1".into();
@@ -105,7 +113,7 @@ impl Corrector {
 
 /// A block of particles with the force on them.
 struct Chain<'a> {
-    corrector: &'a Corrector,
+    langevin: &'a Langevin,
     score: &'a EigenScore,
     frozen: &'a Frozen,
     scratch: Scratch,
@@ -122,14 +130,14 @@ struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    fn new(corrector: &'a Corrector, score: &'a EigenScore, frozen: &'a Frozen, y: Array2<f64>) -> Self {
+    fn new(langevin: &'a Langevin, score: &'a EigenScore, frozen: &'a Frozen, y: Array2<f64>) -> Self {
         let shape = y.dim();
         let mut chain = Chain {
-            corrector,
+            langevin,
             score,
             frozen,
             scratch: score.scratch(),
-            transition: score.reference().transition(corrector.step),
+            transition: score.reference().transition(langevin.step),
             force: Array2::zeros(shape),
             value: Array1::zeros(shape.0),
             normals: vec![Array2::zeros(shape)],
@@ -139,7 +147,7 @@ impl<'a> Chain<'a> {
             accepted: Array1::zeros(shape.0),
             y,
         };
-        if corrector.metropolis {
+        if langevin.metropolis {
             chain.normals.push(Array2::zeros((shape.0, 1)));
             chain.evaluate_proposal_at_start();
         }
@@ -153,7 +161,7 @@ impl<'a> Chain<'a> {
 
     fn advance(&mut self, noise: Noise, step: u32, block: u32) {
         noise.fill(step, block, &mut self.normals);
-        if self.corrector.metropolis {
+        if self.langevin.metropolis {
             self.adjusted();
         } else {
             self.plain();

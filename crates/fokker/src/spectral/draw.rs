@@ -1,12 +1,20 @@
 //! Samples of a fit: the reverse SDE from π, then Langevin steps.
 
 use super::coefficients::log_spaced;
-use super::corrector::{Addresses, Corrector};
+use super::corrector::{Addresses, Corrector, Langevin};
+use super::evidence::Check;
 use super::fit::SpectralFit;
 use crate::process::{Grid, Linear};
-use crate::sampling::{RelativeHeun, ReverseProcess, SampleOptions, Scheme, Start, sample};
+use crate::sampling::{BLOCK, RelativeHeun, ReverseProcess, SampleOptions, Scheme, Start, sample};
 use crate::{Error, Limits, Monitor, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// How often a row is drawn again.
+const ATTEMPTS: u64 = 12;
+/// Share of rows drawn again that asks for a warning.
+const REDRAWN: f64 = 0.01;
 
 /// Options of [`SpectralFit::sample`].
 #[derive(Clone, Copy)]
@@ -49,50 +57,170 @@ impl Default for DrawOptions<'_> {
 pub struct Drawn {
     /// `[n, d]`, in the columns of the data.
     pub x: Array2<f64>,
-    /// Share of accepted corrector steps, when they were adjusted.
+    /// How they were drawn, and how they compare with the data.
+    pub report: DrawReport,
+}
+
+/// How rows were drawn, and how they compare with the data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DrawReport {
+    /// Number of rows.
+    pub rows: usize,
+    /// The Langevin steps that were taken.
+    pub corrector: Langevin,
+    /// Share of accepted ones, when they were adjusted.
+    pub acceptance: Option<f64>,
+    /// Rows that Langevin steps led beyond what the data allow, put back to where they were before.
+    pub undone: usize,
+    /// Rows that were beyond before, drawn again.
+    pub redrawn: usize,
+    /// The sample beside rows of the data; none when the fit holds none, or for fewer than two rows.
+    pub check: Option<Check>,
+    /// Sentences for people.
+    pub warnings: Vec<String>,
+}
+
+/// Particles `[n, d']` in the coordinates of the fit.
+pub(super) struct Particles {
+    /// Where the reverse SDE ended.
+    pub before: Array2<f64>,
+    /// After the Langevin steps.
+    pub after: Array2<f64>,
     pub acceptance: Option<f64>,
 }
 
+impl DrawOptions<'_> {
+    fn validate(&self, (begin, end): (f64, f64), dim: usize) -> Result<()> {
+        if !(self.stop > 0.0 && self.stop < end) {
+            let requirement =
+                format!("positive and below the last time of the fit, {end} (its first is {begin})");
+            return Err(Error::Argument { name: "stop", requirement, found: self.stop });
+        }
+        Limits::steps("steps", self.steps)?;
+        Limits::rows("particles", self.particles, dim)
+    }
+}
+
 impl SpectralFit {
-    /// Draws rows: from π down log-spaced times to the stop, then Langevin steps there.
+    /// Draws rows: from π down log-spaced times to the stop, then Langevin steps there; and checks them.
+    ///
+    /// No row is in any column further from the mean of the data than twice the furthest row of the
+    /// data. Rows beyond are put back to where they were before the Langevin steps, or drawn again
+    /// with other noise, both counted in the report. Moments and the energy distance to rows of the data that the fit
+    /// keeps are in the report as well, with a warning where they differ by more than their errors explain.
     ///
     /// The same seed gives the same bits at any number of threads and in any batches.
     ///
     /// # Errors
     /// Options out of their domain, a scheme that is not defined on the reference, an
-    /// interruption, a particle that left the range of numbers.
+    /// interruption, rows that are beyond what the data allow however often they are drawn.
     pub fn sample(&self, options: &DrawOptions) -> Result<Drawn> {
-        let (y, acceptance) = self.draw(options)?;
-        Ok(Drawn { x: self.frame.backward(y.view()), acceptance })
+        options.validate(self.score.times(), self.dim())?;
+        let corrector = self.langevin(&options.corrector, options.stop)?;
+        let particles = self.draw(options, &corrector)?;
+        let mut x = self.frame.backward(particles.after.view());
+        let (undone, redrawn) = self.mend(&mut x, particles.before.view(), (options, &corrector))?;
+        let check = self.evidence.as_ref().and_then(|evidence| evidence.check(x.view()));
+        let rows = x.nrows();
+        let mut warnings = Vec::new();
+        if redrawn as f64 > REDRAWN * rows as f64 {
+            warnings.push(format!(
+                "{redrawn} of {rows} rows were further out than twice the data and were drawn again: take a \
+                 larger ridge, a lower degree or another reference"
+            ));
+        }
+        let failures = check.as_ref().map(Check::failures).unwrap_or_default();
+        if !failures.is_empty() {
+            warnings.push(format!(
+                "the sample is not distributed as the data: {}; take another reference, degree or pairs, or a \
+                 mixture of Gaussians",
+                failures.join(", ")
+            ));
+        }
+        let acceptance = particles.acceptance;
+        let report = DrawReport { rows, corrector, acceptance, undone, redrawn, check, warnings };
+        Ok(Drawn { x, report })
     }
 
-    /// The same in the coordinates of the fit: particles `[n, d']` and the share of accepted steps.
-    pub(super) fn draw(&self, options: &DrawOptions) -> Result<(Array2<f64>, Option<f64>)> {
-        let DrawOptions { particles, first, steps, stop, scheme, corrector, seed, monitor } = *options;
-        corrector.validate()?;
-        let (begin, end) = self.score.times();
-        if !(stop > 0.0 && stop < end) {
-            let requirement =
-                format!("positive and below the last time of the fit, {end} (its first is {begin})");
-            return Err(Error::Argument { name: "stop", requirement, found: stop });
+    /// Rows beyond what the data allow: put back to where they were before the Langevin steps, or drawn
+    /// again. The number of each.
+    fn mend(
+        &self,
+        x: &mut Array2<f64>,
+        before: ArrayView2<f64>,
+        (options, corrector): (&DrawOptions, &Langevin),
+    ) -> Result<(usize, usize)> {
+        let allows = |row: ArrayView1<f64>| match &self.evidence {
+            Some(evidence) => evidence.allows(row),
+            None => row.iter().all(|x| x.is_finite()),
+        };
+        let (mut undone, mut again) = (0, Vec::new());
+        for (i, mut row) in x.rows_mut().into_iter().enumerate().filter(|(_, row)| !allows(row.view())) {
+            let earlier = self.frame.backward(before.slice_axis(Axis(0), (i..i + 1).into()));
+            if allows(earlier.row(0)) {
+                row.assign(&earlier.row(0));
+                undone += 1;
+            } else {
+                again.push(i);
+            }
         }
-        Limits::steps("steps", steps)?;
-        Limits::rows("particles", particles, self.dim())?;
+        let redrawn = again.len();
+        for attempt in 1..=ATTEMPTS {
+            // Whole blocks, whose noise depends on their place among all rows and not on this batch.
+            let blocks: Vec<&[usize]> =
+                again.chunk_by(|i, j| (options.first + i) / BLOCK == (options.first + j) / BLOCK).collect();
+            let seed = options.seed.wrapping_add(attempt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let draw = |rows: &&[usize]| {
+                let first = (options.first + rows[0]) / BLOCK * BLOCK;
+                let block = DrawOptions { particles: BLOCK, first, seed, ..*options };
+                let Particles { before, after, .. } = self.draw(&block, corrector)?;
+                let place = rows.iter().map(|i| options.first + i - first).collect::<Vec<_>>();
+                let at = |y: Array2<f64>| self.frame.backward(y.select(Axis(0), &place).view());
+                Ok((at(before), at(after)))
+            };
+            let drawn: Vec<_> = blocks.par_iter().map(draw).collect::<Result<_>>()?;
+            let mut left = Vec::new();
+            for (rows, (before, after)) in blocks.into_iter().zip(&drawn) {
+                for (&i, (before, after)) in rows.iter().zip(before.rows().into_iter().zip(after.rows())) {
+                    match [after, before].into_iter().find(|row| allows(*row)) {
+                        Some(row) => x.row_mut(i).assign(&row),
+                        None => left.push(i),
+                    }
+                }
+            }
+            again = left;
+        }
+        match again.first() {
+            None => Ok((undone, redrawn)),
+            Some(row) => Err(Error::Numerical {
+                what: "sampling",
+                reason: format!(
+                    "{} of {} rows, the first of them {row}, were drawn {} times and each time further out than \
+                     twice the data; take a larger ridge, a lower degree, more steps or another reference",
+                    again.len(),
+                    x.nrows(),
+                    ATTEMPTS + 1
+                ),
+            }),
+        }
+    }
+
+    /// Particles in the coordinates of the fit, as they come.
+    pub(super) fn draw(&self, options: &DrawOptions, corrector: &Langevin) -> Result<Particles> {
+        let DrawOptions { particles, first, steps, stop, scheme, seed, monitor, .. } = *options;
+        options.validate(self.score.times(), self.dim())?;
+        corrector.validate()?;
+        let end = self.score.times().1;
         let schedule = Linear::constant(1.0, end)?;
         let times: Vec<f64> = log_spaced(stop, end, steps + 1).into_iter().rev().collect();
         let grid = Grid::from_times(times, &schedule)?;
         let process =
             ReverseProcess { schedule: &schedule, score: &self.score, reference: self.score.reference() };
         let start = SampleOptions { particles, first, start: Start::Normal, seed, monitor };
-        let mut y = sample(&process, scheme, &grid, &start)?;
+        let before = sample(&process, scheme, &grid, &start)?;
+        let mut after = before.clone();
         let addresses = Addresses { first, seed, noise: grid.steps() as u32 + 1, monitor };
-        let acceptance = corrector.run(&self.score, stop, &mut y, &addresses)?;
-        if let Some(((row, _), value)) = y.indexed_iter().find(|(_, y)| !y.is_finite()) {
-            return Err(Error::Numerical {
-                what: "sampling",
-                reason: format!("particle {row} became {value}; use more steps or a larger ridge"),
-            });
-        }
-        Ok((y, acceptance))
+        let acceptance = corrector.run(&self.score, stop, &mut after, &addresses)?;
+        Ok(Particles { before, after, acceptance })
     }
 }

@@ -4,15 +4,16 @@ use super::choice::{Criterion, choose_ridge, statistical_error};
 use super::coefficients::{Path, log_spaced};
 use super::compare::compare;
 use super::coordinates::{Coordinates, Frame};
+use super::evidence::Evidence;
 use super::moments::{Means, Moments};
 use super::partition::partition;
 use super::report::{Comparison, Report};
 use super::score::EigenScore;
 use super::system::{DIRECT, Solve, System, norm, rank};
-use super::{Rows, Shape, Summary};
+use super::{Family, Rows, Shape, Summary};
 use crate::statistics::Gaussian;
 use crate::{Blocks, Error, Merge, Monitor, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 /// The relative ridge η of `(A + η Λ) c = b`.
@@ -42,6 +43,9 @@ pub struct SolveOptions<'a> {
     ///
     /// [`Density::Energy`]: super::Density::Energy
     pub partition: usize,
+    /// Rows of the data, at most 512, that the fit keeps and saves so that samples can be checked
+    /// against them; 0 for none.
+    pub check: usize,
     /// Hears of progress, in solves.
     pub monitor: &'a dyn Monitor,
 }
@@ -55,6 +59,7 @@ impl Default for SolveOptions<'_> {
             times: 16,
             compare: 1000,
             partition: 512,
+            check: 512,
             monitor: &(),
         }
     }
@@ -100,6 +105,8 @@ pub struct SpectralFit {
     pub(super) shape: Shape,
     pub(super) score: EigenScore,
     pub(super) report: Report,
+    /// What samples are checked against; fits of earlier versions hold none.
+    pub(super) evidence: Option<Evidence>,
 }
 
 /// Fits the score of the noised data: coordinates in a first pass, moments in a second one, then
@@ -163,7 +170,9 @@ impl SpectralFit {
             report.rank = Some(rank(&System::new(&design.terms, &used.values, times[0]))?);
         }
         report.judge(&design.warnings, &used);
-        Ok(SpectralFit { frame: design.frame.clone(), shape: design.shape.clone(), score, report })
+        let evidence = design.evidence.as_ref().map(|evidence| evidence.first(options.check));
+        let (frame, shape) = (design.frame.clone(), design.shape.clone());
+        Ok(SpectralFit { frame, shape, score, report, evidence })
     }
 
     /// Adds what takes the densities of the fit: log Z, and the comparison with simpler laws.
@@ -171,6 +180,7 @@ impl SpectralFit {
         if options.partition > 0 {
             self.report.partition = partition(self, options.partition, options.monitor)?;
         }
+        self.report.trial = self.try_corrector(options.monitor)?;
         if options.compare > 0 {
             self.report.comparison = compare(self, &moments.design, options.compare, options.monitor)?;
         }
@@ -230,21 +240,17 @@ impl SpectralFit {
         if law.dim() != self.dim() {
             return Err(Error::Size { name: "data law", expected: self.dim(), found: law.dim() });
         }
-        if self.frame.kind != Coordinates::Standard {
+        let affine = self.frame.affine().filter(|_| self.frame.kind.family() == Family::Hermite);
+        let Some((slope, offset)) = affine else {
             return Err(Error::Undefined {
                 what: "the audit of this score",
                 reason: "its reference is reflected Brownian motion, audits are of Ornstein-Uhlenbeck".into(),
                 remedy: "fit with the hermite reference",
             });
-        }
-        let origin = self.frame.forward(Array2::zeros((1, self.dim())).view());
-        let units = self.frame.forward(Array2::eye(self.dim()).view());
-        let slope: Array1<f64> =
-            self.frame.free.iter().enumerate().map(|(i, &j)| units[[j, i]] - origin[[0, i]]).collect();
-        let mean = law.mean().select(Axis(0), &self.frame.free) * &slope + origin.row(0);
+        };
+        let mean = slope.dot(&law.mean().select(Axis(0), &self.frame.free)) + offset;
         let covariance = law.covariance().select(Axis(0), &self.frame.free).select(Axis(1), &self.frame.free);
-        let scaled = &covariance * &slope * slope.view().insert_axis(Axis(1));
-        Gaussian::from_covariance(mean, scaled.view())
+        Gaussian::from_covariance(mean, slope.dot(&covariance).dot(&slope.t()).view())
     }
 
     /// `∇ log p_t` of rows `[n, d]` in the columns of the data at clock `time`, `[n, d]`; 0 in

@@ -102,6 +102,11 @@ impl Default for Shape {
 }
 
 impl Shape {
+    /// Whether it treats all coordinates alike, so that they need not be columns.
+    pub(super) fn suits_any_axes(&self) -> bool {
+        matches!(self.pairs, Pairs::None | Pairs::All) && self.triples.is_empty()
+    }
+
     /// The functions, sorted: one-body ones first, then pairs, then triples.
     ///
     /// ```

@@ -2,6 +2,7 @@
 
 use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
 use super::coordinates::{Coordinates, Frame};
+use super::evidence::Evidence;
 use super::indices::{Index, Shape};
 use super::plan::{Plan, Work};
 use super::reservoir::Sample;
@@ -17,6 +18,9 @@ const LIMIT: usize = 20_000_000;
 /// Rows that the covariance of Takeuchi's criterion is taken over.
 const FEW: usize = 512;
 
+/// Most rows of the data that a fit keeps to check samples against.
+const EVIDENCE: usize = 512;
+
 /// A basis in fixed coordinates: what is to be summed over the data, and what is made of the sums.
 #[derive(Debug)]
 pub(super) struct Design {
@@ -31,13 +35,17 @@ pub(super) struct Design {
     /// Some of them, over which covariances are taken.
     pub few: Sample,
     pub held_out: Sample,
+    pub evidence: Option<Evidence>,
     hold_out: f64,
 }
 
 impl Design {
     pub fn new(summary: &Summary, kind: Coordinates, shape: &Shape) -> Result<Self> {
         let (frame, mut warnings) = Frame::new(summary, kind)?;
-        let (shape, dropped) = on_free(shape, &frame)?;
+        let (shape, dropped) = match kind {
+            Coordinates::Whitened => (on_axes(shape)?, 0),
+            _ => on_free(shape, &frame)?,
+        };
         if dropped > 0 {
             warnings
                 .push(format!("{dropped} pairs or triples have a column that is left out, they are ignored"));
@@ -60,6 +68,7 @@ impl Design {
             few: kept.thinned(FEW),
             kept,
             held_out: summary.sample(true),
+            evidence: Evidence::new(summary, EVIDENCE),
             hold_out: summary.hold_out(),
             keys: demand.keys,
             frame,
@@ -70,6 +79,18 @@ impl Design {
             warnings,
         })
     }
+}
+
+/// The shape on whitened coordinates, which are no columns.
+fn on_axes(shape: &Shape) -> Result<Shape> {
+    if !shape.suits_any_axes() {
+        return Err(Error::Undefined {
+            what: "whitened coordinates with pairs or triples of columns",
+            reason: "whitened coordinates are combinations of columns".into(),
+            remedy: "take all pairs or none, or the hermite reference",
+        });
+    }
+    Ok(shape.clone())
 }
 
 /// The shape on the columns that are coordinates; pairs of others are dropped, and counted.

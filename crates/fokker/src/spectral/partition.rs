@@ -72,11 +72,12 @@ pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) 
     let volume: f64 = low.iter().zip(high).map(|(low, high)| (high - low).ln()).sum();
     let in_box = mean_of_exponentials(&(flow::energy(&fit.score, first, anywhere.view()) + volume));
 
-    let corrector = Corrector { metropolis: true, ..Default::default() };
+    let corrector = Corrector { metropolis: Some(true), ..Default::default() };
     let (stop, seed) = (first, SEED + 1);
     let options = DrawOptions { particles: draws, stop, corrector, seed, monitor, ..Default::default() };
-    let mut y = match fit.draw(&options) {
-        Ok((y, _)) => y,
+    let mut y = match fit.draw(&options, &fit.langevin(&corrector, stop)?) {
+        Ok(particles) if particles.after.iter().all(|y| y.is_finite()) => particles.after,
+        Ok(_) => return Ok(None),
         // A score that throws particles out of range has no law to normalise.
         Err(Error::Numerical { .. }) => return Ok(None),
         Err(error) => return Err(error),

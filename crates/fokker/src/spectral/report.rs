@@ -4,6 +4,7 @@ use super::choice::{Criterion, Tried};
 use super::moments::Means;
 use super::partition::Partition;
 use super::system::Solve;
+use super::trial::Trial;
 use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +136,9 @@ pub struct Report {
     pub solves: Vec<Solve>,
     /// log Z of the energy at the first time; none when it was not asked for or did not come out.
     pub partition: Option<Partition>,
+    /// What Langevin steps did to a few particles; none in fits that keep no rows.
+    #[serde(default)]
+    pub trial: Option<Trial>,
     /// Simpler laws.
     pub comparison: Option<Comparison>,
     /// Sentences for people.
@@ -158,6 +162,7 @@ impl Report {
             perturbation: square.sqrt(),
             solves,
             partition: None,
+            trial: None,
             comparison: None,
             warnings: Vec::new(),
         }

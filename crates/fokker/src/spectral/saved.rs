@@ -1,10 +1,12 @@
 //! A fit as bytes and back.
 
 use super::coefficients::Path;
-use super::coordinates::Frame;
+use super::coordinates::{Coordinates, Frame};
+use super::evidence::Evidence;
 use super::fit::SpectralFit;
 use super::report::Report;
 use super::score::EigenScore;
+use super::whitening::Whitening;
 use super::{Family, Shape};
 use crate::saved::{Saved, to_bytes};
 use crate::{Error, Result};
@@ -20,6 +22,9 @@ struct Description {
     shape: Shape,
     times: Vec<f64>,
     report: Report,
+    /// Rows of the data that samples are checked against; none in files of earlier versions.
+    #[serde(default)]
+    evidence_rows: Option<usize>,
 }
 
 impl SpectralFit {
@@ -32,8 +37,21 @@ impl SpectralFit {
             shape: self.shape.clone(),
             times: path.times().to_vec(),
             report: self.report.clone(),
+            evidence_rows: self.evidence.as_ref().map(|evidence| evidence.x.nrows()),
         };
-        to_bytes(KIND, VERSION, &description, &[("coefficients".to_owned(), path.values().view().into_dyn())])
+        let mut arrays = vec![("coefficients".to_owned(), path.values().view().into_dyn())];
+        if let Some(whitening) = &self.frame.whitening {
+            let (axes, deviations) = whitening.parts();
+            arrays.push(("axes".to_owned(), axes.into_dyn()));
+            arrays.push(("deviations".to_owned(), deviations.into_dyn()));
+        }
+        if let Some(Evidence { x, weights, mean, reach }) = &self.evidence {
+            arrays.push(("rows".to_owned(), x.view().into_dyn()));
+            for (name, array) in [("weights", weights), ("mean", mean), ("reach", reach)] {
+                arrays.push((name.to_owned(), array.view().into_dyn()));
+            }
+        }
+        to_bytes(KIND, VERSION, &description, &arrays)
     }
 
     /// Reads what [`SpectralFit::to_bytes`] wrote.
@@ -42,8 +60,13 @@ impl SpectralFit {
     /// Bytes that are damaged, hold something else, or numbers that make no fit.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (saved, description): (_, Description) = Saved::open(bytes, KIND, VERSION)?;
-        let Description { frame, shape, times, report } = description;
+        let Description { mut frame, shape, times, report, evidence_rows } = description;
         let damaged = |reason: &str| Error::Parse { what: KIND, reason: format!("{reason}: it is damaged") };
+        if frame.kind == Coordinates::Whitened {
+            let dim = frame.dim();
+            let (axes, deviations) = (saved.matrix("axes", (dim, dim))?, saved.vector("deviations", dim)?);
+            frame.whitening = Whitening::from_parts(axes, deviations);
+        }
         if !frame.is_valid() {
             return Err(damaged("its coordinates are no coordinates"));
         }
@@ -65,6 +88,19 @@ impl SpectralFit {
         let path = Path::new(times, values, eigenvalues);
         let bounds = (frame.lower.clone(), frame.upper.clone());
         let score = EigenScore::new(family, frame.dim(), functions, path, bounds);
-        Ok(SpectralFit { frame, shape, score, report })
+        let evidence = match evidence_rows {
+            None => None,
+            Some(rows) => {
+                let dim = frame.data_dim();
+                let (x, weights) = (saved.matrix("rows", (rows, dim))?, saved.vector("weights", rows)?);
+                let (mean, reach) = (saved.vector("mean", dim)?, saved.vector("reach", dim)?);
+                let evidence = Evidence { x, weights, mean, reach };
+                if !evidence.is_valid(dim) {
+                    return Err(damaged("its rows of the data are none"));
+                }
+                Some(evidence)
+            }
+        };
+        Ok(SpectralFit { frame, shape, score, report, evidence })
     }
 }

@@ -18,6 +18,9 @@ pub(super) const LANES: usize = 64;
 /// trusts polynomials where it has none (chain of 16 sites: 0.33 at 1, 0.38 at 1.5, 0.99 at 4).
 const REACH: f64 = 1.5;
 
+/// Length over which g levels off beyond its box, in the units of Hermite coordinates.
+const LEVEL: f64 = 2.0;
+
 /// The score `∇log p_t = −∇V + ∇g_t` whose relative log-density is a sum of eigenfunctions.
 ///
 /// ```text
@@ -26,11 +29,20 @@ const REACH: f64 = 1.5;
 /// H = c₁ + CF,    ∂_i g = Σ_a φ_a'(y_i) H_ia,    Δg = Σ_ia φ_a''(y_i) H_ia
 /// ```
 ///
-/// One matrix product CF gives gradient and divergence. Times are of the unit-rate clock. Features
-/// are evaluated at y clamped to the box of p_t, that of the data and `[α low − 1.5σ, α high + 1.5σ]`
-/// for data in [low, high] ([0, π] for cosines); y itself is not clamped: outside, ∇g is frozen, and the drift
-/// of the reference confines. Affine scores (Hermite, degree 2) are not
-/// clamped. Cost O((dD)²) a point for D degrees, less when few pairs interact.
+/// One matrix product CF gives gradient and divergence. Times are of the unit-rate clock.
+///
+/// Features are evaluated at c(y), y clamped to the box of p_t: that of the data and `[α low − 1.5σ, α high +
+/// 1.5σ]` for data in [low, high]. Beyond, g goes on with the slope of the edge and levels off:
+///
+/// ```text
+/// g(y) = g(c) + Σ_i g_i(c) ψ(y_i − c_i)         ψ(u) = ℓ tanh(u/ℓ),  ℓ = 2;    ψ = 0 in the box
+/// ∂_i g = g_i(c) ψ'(y_i − c_i)                  Δg = Σ_i in the box g_ii(c) + Σ_i beyond g_i(c) ψ''(y_i − c_i)
+/// ```
+///
+/// (beyond a corner's reach, that is with the slopes g_i held). So p has the tails of the reference where no data
+/// are: a slope F that goes on for ever makes a well of mass e^{F²/2} beyond an edge where it points outwards.
+/// Cosines stay at their edge: [0, π] has walls. Affine scores (Hermite, degree 2) have no box. Cost O((dD)²) a
+/// point for D degrees, less when few pairs interact.
 #[derive(Debug, Clone)]
 pub struct EigenScore {
     family: Family,
@@ -54,12 +66,38 @@ pub(super) struct Frozen {
     triples: Vec<(f64, [usize; 3])>,
     /// Box of the time, lower and upper ends; none for affine scores.
     bounds: Option<(Vec<f64>, Vec<f64>)>,
+    /// Whether g levels off beyond it, or stays where there are walls.
+    levels: bool,
 }
 
 impl Frozen {
     fn bound(&self, i: usize) -> (f64, f64) {
         self.bounds.as_ref().map_or((f64::NEG_INFINITY, f64::INFINITY), |(low, high)| (low[i], high[i]))
     }
+
+    /// What coordinate i is beyond its box: nothing inside.
+    fn beyond(&self, i: usize, y: f64) -> Beyond {
+        let (low, high) = self.bound(i);
+        let end = y.clamp(low, high);
+        if end == y {
+            return Beyond { end, value: 0.0, slope: 1.0, bend: None };
+        }
+        if !self.levels {
+            return Beyond { end, value: 0.0, slope: 0.0, bend: Some(0.0) };
+        }
+        let tanh = ((y - end) / LEVEL).tanh();
+        let slope = 1.0 - tanh * tanh;
+        Beyond { end, value: LEVEL * tanh, slope, bend: Some(-2.0 * tanh * slope / LEVEL) }
+    }
+}
+
+/// A coordinate clamped to its box, and ψ, ψ' and ψ'' of the rest.
+struct Beyond {
+    end: f64,
+    value: f64,
+    slope: f64,
+    /// None in the box.
+    bend: Option<f64>,
 }
 
 /// Buffers of one thread.
@@ -148,8 +186,7 @@ impl EigenScore {
 
     /// Relative log-density g `[n]`, its gradient `[n, d]` and its Laplacian `[n]` at clock `t`.
     ///
-    /// Outside the box of the data g continues linearly, with the gradient of the nearest point:
-    /// `g(c) + ∇g(c)·(y − c)`.
+    /// Beyond the box of the data g levels off, see [`EigenScore`].
     ///
     /// # Errors
     /// Points of another dimension.
@@ -185,7 +222,8 @@ impl EigenScore {
                 _ => triples.push((c, *rows)),
             }
         }
-        Frozen { linear, pairs: self.layout.fill(&c), triples, bounds: self.bounds_at(t) }
+        let (pairs, bounds) = (self.layout.fill(&c), self.bounds_at(t));
+        Frozen { linear, pairs, triples, bounds, levels: self.family == Family::Hermite }
     }
 
     /// The box of p_t: noise widens that of the data where there are no walls.
@@ -227,40 +265,43 @@ impl EigenScore {
                 let (low, high) = frozen.bound(i);
                 lane.fill(0.5 * (low.max(-1.0) + high.min(1.0)));
                 for (k, lane) in lane[..count].iter_mut().enumerate() {
-                    *lane = y[[start + k, i]].clamp(low, high);
+                    *lane = frozen.beyond(i, y[[start + k, i]]).end;
                 }
             }
             self.features(scratch, extra.laplacian.is_some());
             self.couple(frozen, scratch);
             self.reduce(&scratch.first, &scratch.h, &mut scratch.lanes);
+            let beyond = |k: usize, i: usize| frozen.beyond(i, y[[start + k, i]]);
             let mut rows = out.slice_axis_mut(Axis(0), (start..start + count).into());
             for (i, lane) in scratch.lanes.chunks_exact(LANES).enumerate() {
-                rows.column_mut(i).iter_mut().zip(lane).for_each(|(out, g)| *out = *g);
+                let column = rows.column_mut(i).into_iter().zip(lane).enumerate();
+                column.for_each(|(k, (out, g))| *out = g * beyond(k, i).slope);
+            }
+            let lanes = &scratch.lanes;
+            let over = |k: usize, part: &dyn Fn(usize, f64) -> f64| -> f64 {
+                (0..self.dim).map(|i| part(i, lanes[i * LANES + k])).sum()
+            };
+            if let Some(value) = &mut extra.value {
+                for k in 0..count {
+                    value[start + k] = over(k, &|i, g| g * beyond(k, i).value);
+                }
+            }
+            if let Some(laplacian) = &mut extra.laplacian {
+                for k in 0..count {
+                    laplacian[start + k] = over(k, &|i, g| g * beyond(k, i).bend.unwrap_or(0.0));
+                }
             }
             if let Some(value) = &mut extra.value {
                 self.total(frozen, scratch);
-                for k in 0..count {
-                    let beyond: f64 = (0..self.dim)
-                        .map(|i| {
-                            let (low, high) = frozen.bound(i);
-                            let y = y[[start + k, i]];
-                            (y - y.clamp(low, high)) * scratch.lanes[i * LANES + k]
-                        })
-                        .sum();
-                    value[start + k] = scratch.total[k] + beyond;
-                }
+                let rows = value.iter_mut().skip(start);
+                rows.zip(&scratch.total[..count]).for_each(|(out, g)| *out += g);
             }
             if let Some(laplacian) = &mut extra.laplacian {
                 self.reduce(&scratch.second, &scratch.h, &mut scratch.lanes);
                 for k in 0..count {
-                    // Where a coordinate is clamped the gradient is frozen in it.
-                    laplacian[start + k] = (0..self.dim)
-                        .filter(|&i| {
-                            let (low, high) = frozen.bound(i);
-                            (low..=high).contains(&y[[start + k, i]])
-                        })
-                        .map(|i| scratch.lanes[i * LANES + k])
-                        .sum();
+                    // Where a coordinate is clamped only the bend is left.
+                    let inside = (0..self.dim).filter(|&i| beyond(k, i).bend.is_none());
+                    laplacian[start + k] += inside.map(|i| scratch.lanes[i * LANES + k]).sum::<f64>();
                 }
             }
         }

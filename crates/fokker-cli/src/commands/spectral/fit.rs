@@ -1,22 +1,19 @@
 //! `fokker spectral fit`: candidates, the best of them, and what it is worth.
 
 use super::render;
-use crate::args::{FitArguments, Format, Global, ReferenceName};
+use crate::args::{FitArguments, Format, Global};
 use crate::commands::clouds::{digits, lines};
 use crate::files::{Output, OutputFormat, named, open_rows, read_rows, write_bytes};
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::{Context, Result, bail};
 use fokker::spectral::{
-    Chosen, Coordinates, FitOptions, Pairs, Ridge, Rows, Shape, SolveOptions, SpectralFit, choose,
+    Chosen, FitOptions, Pairs, Reference, Ridge, Rows, Shape, SolveOptions, SpectralFit, choose,
 };
 use fokker::{Blocks, Monitor};
 use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
-
-/// Columns up to which all pairs are taken unless told otherwise.
-const ALL_PAIRS: usize = 20;
 
 /// `fokker spectral fit`.
 pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
@@ -27,25 +24,18 @@ pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
     let file = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let mut rows = open_rows(&arguments.data)?;
     let monitor = Progress::new(global.quiet);
-    let references: Vec<Coordinates> = match arguments.reference {
-        ReferenceName::Hermite => vec![Coordinates::Standard],
-        ReferenceName::Cosine => vec![Coordinates::Copula],
-        ReferenceName::CosineBox => vec![Coordinates::Box],
-        // Without rows held out there is nothing to choose by.
-        ReferenceName::Auto if arguments.hold_out == 0.0 => vec![Coordinates::Standard],
-        ReferenceName::Auto => vec![Coordinates::Standard, Coordinates::Copula],
-    };
+    let reference = Reference::parse(&arguments.reference).context("--reference")?;
     let reading = Rows { hold_out: arguments.hold_out, monitor: &monitor, ..Default::default() };
     let solve = SolveOptions { ridge, monitor: &monitor, ..Default::default() };
     let mut candidates = Vec::new();
     let mut names = Vec::new();
     for (name, pairs) in all_pairs(&arguments.pairs, rows.dim(), &monitor)? {
         for &degree in &arguments.degree {
-            for &coordinates in &references {
-                let gaussian_pairs = arguments.gaussian_pairs;
-                let shape = Shape { degree, pairs: pairs.clone(), gaussian_pairs, ..Default::default() };
-                names.push((reference_name(coordinates), degree, name.clone()));
-                candidates.push(FitOptions { coordinates, shape, rows: reading, solve });
+            let gaussian_pairs = arguments.gaussian_pairs;
+            let shape = Shape { degree, pairs: pairs.clone(), gaussian_pairs, ..Default::default() };
+            for coordinates in reference.candidates(rows.dim(), &shape, arguments.hold_out) {
+                names.push((coordinates.name(), degree, name.clone()));
+                candidates.push(FitOptions { coordinates, shape: shape.clone(), rows: reading, solve });
             }
         }
     }
@@ -119,8 +109,9 @@ fn candidates_table(names: &[Named], chosen: &Chosen) -> String {
 /// The sets of pairs asked for, with their names.
 fn all_pairs(texts: &[String], dim: usize, monitor: &dyn Monitor) -> Result<Vec<(String, Pairs)>> {
     if texts.is_empty() {
-        let (name, default) = if dim <= ALL_PAIRS { ("all", Pairs::All) } else { ("none", Pairs::None) };
-        return Ok(vec![(name.to_owned(), default)]);
+        let pairs = Pairs::auto(dim);
+        let name = if pairs == Pairs::All { "all" } else { "none" };
+        return Ok(vec![(name.to_owned(), pairs)]);
     }
     texts.iter().map(|text| Ok((text.clone(), pairs(text, monitor)?))).collect()
 }
@@ -129,25 +120,12 @@ fn pairs(text: &str, monitor: &dyn Monitor) -> Result<Pairs> {
     if text.is_empty() {
         bail!("--pairs: an empty name in the list");
     }
-    if let Some(extents) = text.strip_prefix("lattice:") {
-        let extents = extents.split_once('x').and_then(|(r, c)| Some((r.parse().ok()?, c.parse().ok()?)));
-        let Some((rows, columns)) = extents else {
-            bail!("--pairs {text}: expected lattice:ROWSxCOLUMNS, such as lattice:8x8");
-        };
-        return Ok(Pairs::Lattice(rows, columns));
+    let path = Path::new(text);
+    match Pairs::parse(text) {
+        Ok(pairs) => Ok(pairs),
+        Err(_) if path.exists() => Ok(Pairs::List(read_pairs(path, monitor)?)),
+        Err(error) => Err(error).context("--pairs names no file either"),
     }
-    Ok(match text {
-        "none" => Pairs::None,
-        "chain" => Pairs::Chain,
-        "all" => Pairs::All,
-        file => {
-            let path = Path::new(file);
-            if !path.exists() {
-                bail!("--pairs {file}: there is no such file; known: none, chain, lattice:RxC, all");
-            }
-            Pairs::List(read_pairs(path, monitor)?)
-        }
-    })
 }
 
 fn read_pairs(path: &Path, monitor: &dyn Monitor) -> Result<Vec<(usize, usize)>> {
@@ -163,14 +141,6 @@ fn read_pairs(path: &Path, monitor: &dyn Monitor) -> Result<Vec<(usize, usize)>>
     };
     let flat: Vec<usize> = list.indexed_iter().map(index).collect::<Result<_>>()?;
     Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
-fn reference_name(coordinates: Coordinates) -> &'static str {
-    match coordinates {
-        Coordinates::Standard => "hermite",
-        Coordinates::Copula => "cosine",
-        Coordinates::Box => "cosine-box",
-    }
 }
 
 fn fit_report(

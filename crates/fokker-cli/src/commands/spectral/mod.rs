@@ -8,9 +8,10 @@ use super::clouds::{digits, lines};
 use crate::args::{DensityArguments, DrawArguments, Global, ProblemArguments, ScoreArguments};
 use crate::files::{Output, OutputFormat, Values, read_bytes, read_rows, write_values};
 use crate::progress::Progress;
+use crate::report::number;
 use anyhow::{Context, Result, bail};
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
-use fokker::spectral::{Coordinates, Corrector, Density, DrawOptions, SpectralFit};
+use fokker::spectral::{Corrector, Density, DrawOptions, Langevin, SpectralFit};
 use fokker::statistics::GaussianMixture;
 use fokker::{Limits, Monitor};
 use ndarray::Array2;
@@ -43,8 +44,7 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
         corrector: Corrector {
             steps: arguments.corrector,
             step: arguments.corrector_step,
-            // Cosines live on [0, π], where plain steps of the usual length are biased.
-            metropolis: arguments.metropolis || fit.coordinates() != Coordinates::Standard,
+            metropolis: arguments.metropolis.then_some(true),
         },
         seed: global.seed,
         monitor: &monitor,
@@ -55,18 +55,38 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     let seconds = start.elapsed().as_secs_f64();
     drop(monitor);
     write_values(&file, "x", &Values::Rows(drawn.x.view()))?;
+    let report = &drawn.report;
+    for warning in &report.warnings {
+        eprintln!("warning: {warning}");
+    }
     let summary = json!({
         "n": arguments.n,
         "d": fit.dim(),
-        "acceptance": drawn.acceptance,
+        "acceptance": report.acceptance,
+        "report": report,
         "seconds": seconds,
         "output": output,
     });
     render(global, &summary, || {
+        let Langevin { steps, step, metropolis } = report.corrector;
+        let kind = if metropolis { "adjusted" } else { "plain" };
         let mut entries = vec![("samples", format!("{} × {}", arguments.n, fit.dim()))];
+        entries.push(("corrector", format!("{steps} {kind} steps of {}", number(step))));
         entries.extend(
-            drawn.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))),
+            report.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))),
         );
+        let repaired = report.undone + report.redrawn;
+        entries.extend(
+            (repaired > 0).then(|| {
+                ("beyond", format!("{} rows put back, {} drawn again", report.undone, report.redrawn))
+            }),
+        );
+        entries.extend(report.check.as_ref().map(|check| {
+            let energy = &check.energy;
+            let verdict = if check.passed() { "as the data" } else { "not as the data" };
+            let text = format!("{verdict}: energy coefficient {:.4} ± {:.4}", energy.value, energy.error);
+            ("check", text)
+        }));
         entries.extend([("seconds", format!("{seconds:.3}")), ("saved", output.clone())]);
         Ok(lines(&entries))
     })

@@ -1,0 +1,112 @@
+//! Which Langevin steps suit a fit, and a trial of them.
+
+use super::Family;
+use super::chunks::uniform;
+use super::corrector::{Corrector, Langevin};
+use super::curvature::curvature;
+use super::draw::{DrawOptions, Particles};
+use super::evidence::raised;
+use super::fit::SpectralFit;
+use crate::{Monitor, Result};
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+/// Number of steps, and their largest length.
+const STEPS: usize = 100;
+const STEP: f64 = 5e-3;
+/// Largest product of step and curvature κ: a plain step is stable below 2 and widens a variance of 1/κ by
+/// 1/(1 − hκ/2).
+const STABLE: f64 = 0.5;
+/// The same of plain steps.
+const PLAIN: f64 = 0.25;
+/// Points at which the curvature is taken.
+const POINTS: usize = 128;
+/// Particles and seed of the trial: a fit has one, the same at every run.
+const PARTICLES: usize = 512;
+const SEED: u64 = 0x7a1a;
+/// Standard errors by which the trial must raise the energy distance to be held against the steps.
+const ERRORS: f64 = 2.0;
+
+/// What the Langevin steps did to particles of a trial when the fit was made.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The steps.
+    pub corrector: Langevin,
+    /// Largest |eigenvalue| of ∇² log p at rows of the data.
+    pub curvature: f64,
+    /// By how much they raise the squared energy distance to the data, in the coordinates of the fit.
+    pub raised: f64,
+    /// Its standard error.
+    pub error: f64,
+}
+
+impl Trial {
+    /// Whether the steps make samples worse.
+    pub fn worsens(&self) -> bool {
+        // NaN does.
+        !(self.raised <= ERRORS * self.error)
+    }
+}
+
+impl SpectralFit {
+    /// The Langevin steps that a corrector asks for; what it leaves open is chosen here.
+    ///
+    /// ```text
+    /// h            min(5e-3, 0.5/κ)        κ: largest |eigenvalue| of ∇² log p at the stop, at rows of the data
+    /// adjusted     on cosines, and where 5e-3 κ > 0.25
+    /// steps        100; none where a trial at the fit raised the energy distance to the data
+    /// ```
+    ///
+    /// # Errors
+    /// Options out of their domain.
+    pub fn langevin(&self, corrector: &Corrector, stop: f64) -> Result<Langevin> {
+        let worsens = self.report.trial.is_some_and(|trial| trial.worsens());
+        let steps = corrector.steps.unwrap_or(if worsens { 0 } else { STEPS });
+        let mut langevin = Langevin { steps, step: STEP, metropolis: false };
+        if steps > 0 && (corrector.step.is_none() || corrector.metropolis.is_none()) {
+            langevin = self.suited(steps, self.curvature(stop)?);
+        }
+        langevin.step = corrector.step.unwrap_or(langevin.step);
+        langevin.metropolis = corrector.metropolis.unwrap_or(langevin.metropolis);
+        langevin.validate()?;
+        Ok(langevin)
+    }
+
+    fn suited(&self, steps: usize, curvature: f64) -> Langevin {
+        let metropolis = self.score.family() == Family::Cosine || STEP * curvature > PLAIN;
+        let step = (STABLE / curvature).clamp(1e-9, STEP);
+        Langevin { steps, step, metropolis }
+    }
+
+    fn curvature(&self, stop: f64) -> Result<f64> {
+        let (low, high) = (&self.frame.lower, &self.frame.upper);
+        let mut points = match self.evidence.as_ref().filter(|evidence| evidence.x.nrows() > 0) {
+            Some(evidence) => {
+                let every = evidence.x.nrows().div_ceil(POINTS);
+                let chosen: Vec<usize> = (0..evidence.x.nrows()).step_by(every).collect();
+                self.frame.forward(evidence.x.select(Axis(0), &chosen).view())
+            }
+            // Fits of earlier versions hold no rows.
+            None => Array2::from_shape_fn((POINTS, low.len()), |(k, i)| {
+                low[i] + (high[i] - low[i]) * uniform((k * low.len() + i) as u64, SEED)
+            }),
+        };
+        points.indexed_iter_mut().for_each(|((_, i), y)| *y = y.clamp(low[i], high[i]));
+        curvature(&self.score, stop, points.view())
+    }
+
+    /// Tries the steps chosen, on a few particles.
+    pub(super) fn try_corrector(&self, monitor: &dyn Monitor) -> Result<Option<Trial>> {
+        let Some(evidence) = self.evidence.as_ref().filter(|evidence| evidence.x.nrows() > 1) else {
+            return Ok(None);
+        };
+        let options = DrawOptions { particles: PARTICLES, seed: SEED, monitor, ..Default::default() };
+        let options = DrawOptions { stop: self.score.times().0, ..options };
+        let curvature = self.curvature(options.stop)?;
+        let corrector = self.suited(STEPS, curvature);
+        let Particles { before, after, .. } = self.draw(&options, &corrector)?;
+        let data = self.frame.forward(evidence.x.view());
+        let (raised, error) = raised((data.view(), evidence.weights.view()), before.view(), after.view());
+        Ok(Some(Trial { corrector, curvature, raised, error }))
+    }
+}
