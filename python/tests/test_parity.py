@@ -32,6 +32,17 @@ def test_fits_densities_scores_and_samples(command):
     assert np.array_equal(density.score_samples(X), np.load(command.folder / "energy.npy"))
 
 
+@pytest.mark.parametrize("reference", ["hermite", "hermite-whitened", "cosine", "cosine-box"])
+def test_samples_of_every_reference(command, reference):
+    np.save(command.folder / "x.npy", X[:500])
+    command("spectral", "fit", "x.npy", "--reference", reference, "-o", "fit.safetensors")
+    command("--seed", 3, "spectral", "sample", "fit.safetensors", "-n", 300, "-o", "samples.npy")
+    density = fokker.SpectralDensity(reference=reference).fit(X[:500])
+    assert density.to_bytes() == (command.folder / "fit.safetensors").read_bytes()
+    # Cosines were Metropolis-adjusted on the command line alone.
+    assert np.array_equal(density.sample(300, random_state=3), np.load(command.folder / "samples.npy"))
+
+
 def test_errors_of_samplers(command):
     np.save(command.folder / "data.npy", X)
     options = ["--scheme", "dpmpp-2m,heun", "--steps", "20", "--grid", "log-snr", "--stop", "1e-3"]

@@ -73,7 +73,7 @@ impl SpectralFit {
         x: ArrayView2<f64>,
         monitor: &dyn Monitor,
     ) -> Result<Array1<f64>> {
-        self.check(x)?;
+        self.check_rows(x)?;
         let y = self.frame.forward(x);
         let mut log = self.log_density_of_coordinates(density, y.view(), monitor)?;
         Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));

@@ -97,7 +97,8 @@ impl DrawOptions<'_> {
             return Err(Error::Argument { name: "stop", requirement, found: self.stop });
         }
         Limits::steps("steps", self.steps)?;
-        Limits::rows("particles", self.particles, dim)
+        Limits::rows("particles", self.particles, dim)?;
+        Ok(())
     }
 }
 
@@ -140,6 +141,16 @@ impl SpectralFit {
         let acceptance = particles.acceptance;
         let report = DrawReport { rows, corrector, acceptance, undone, redrawn, check, warnings };
         Ok(Drawn { x, report })
+    }
+
+    /// Rows `[n, d]`, of whatever sampler, beside the rows of the data that the fit keeps; None when it keeps none, or for fewer
+    /// than two rows.
+    ///
+    /// # Errors
+    /// Rows of another dimension or not finite.
+    pub fn check(&self, x: ArrayView2<f64>) -> Result<Option<Check>> {
+        self.check_rows(x)?;
+        Ok(self.evidence.as_ref().and_then(|evidence| evidence.check(x)))
     }
 
     /// Rows beyond what the data allow: put back to where they were before the Langevin steps, or drawn

@@ -217,7 +217,7 @@ impl SpectralFit {
     /// # Errors
     /// Rows of another dimension.
     pub fn to_coordinates(&self, x: ArrayView2<f64>) -> Result<Array2<f64>> {
-        self.check(x)?;
+        self.check_rows(x)?;
         Ok(self.frame.forward(x))
     }
 
@@ -262,7 +262,7 @@ impl SpectralFit {
     /// Rows of another dimension or not finite, a negative time.
     pub fn score_at(&self, time: f64, x: ArrayView2<f64>) -> Result<Array2<f64>> {
         use crate::score::Score;
-        self.check(x)?;
+        self.check_rows(x)?;
         let y = self.frame.forward(x);
         let mut own = Array2::zeros(y.dim());
         self.score.score_into(time, y.view(), own.view_mut())?;
@@ -273,7 +273,7 @@ impl SpectralFit {
         Ok(out)
     }
 
-    pub(super) fn check(&self, x: ArrayView2<f64>) -> Result<()> {
+    pub(super) fn check_rows(&self, x: ArrayView2<f64>) -> Result<()> {
         if x.ncols() != self.dim() {
             return Err(Error::Size { name: "columns", expected: self.dim(), found: x.ncols() });
         }

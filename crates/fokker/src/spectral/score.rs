@@ -19,7 +19,7 @@ pub(super) const LANES: usize = 64;
 const REACH: f64 = 1.5;
 
 /// Length over which g levels off beyond its box, in the units of Hermite coordinates.
-const LEVEL: f64 = 2.0;
+const LEVEL: f64 = 3.0;
 
 /// The score `∇log p_t = −∇V + ∇g_t` whose relative log-density is a sum of eigenfunctions.
 ///
@@ -35,11 +35,11 @@ const LEVEL: f64 = 2.0;
 /// 1.5σ]` for data in [low, high]. Beyond, g goes on with the slope of the edge and levels off:
 ///
 /// ```text
-/// g(y) = g(c) + Σ_i g_i(c) ψ(y_i − c_i)         ψ(u) = ℓ tanh(u/ℓ),  ℓ = 2;    ψ = 0 in the box
+/// g(y) = g(c) + Σ_i g_i(c) ψ(y_i − c_i)         ψ(u) = ℓ tanh(u/ℓ),  ℓ = 3;    ψ = 0 in the box
 /// ∂_i g = g_i(c) ψ'(y_i − c_i)                  Δg = Σ_i in the box g_ii(c) + Σ_i beyond g_i(c) ψ''(y_i − c_i)
 /// ```
 ///
-/// (beyond a corner's reach, that is with the slopes g_i held). So p has the tails of the reference where no data
+/// with the slopes g_i held. So p has the tails of the reference where no data
 /// are: a slope F that goes on for ever makes a well of mass e^{F²/2} beyond an edge where it points outwards.
 /// Cosines stay at their edge: [0, π] has walls. Affine scores (Hermite, degree 2) have no box. Cost O((dD)²) a
 /// point for D degrees, less when few pairs interact.

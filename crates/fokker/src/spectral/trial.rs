@@ -24,27 +24,36 @@ const POINTS: usize = 128;
 /// Particles and seed of the trial: a fit has one, the same at every run.
 const PARTICLES: usize = 512;
 const SEED: u64 = 0x7a1a;
-/// Standard errors by which the trial must raise the energy distance to be held against the steps.
+/// Standard errors by which the energy distance must rise to be held against the steps.
 const ERRORS: f64 = 2.0;
+/// Share of particles that they may lead beyond what the data allow.
+const BEYOND: f64 = 0.002;
+/// Share of adjusted steps below which they do not move particles.
+const ACCEPTED: f64 = 0.1;
 
-/// What the Langevin steps did to particles of a trial when the fit was made.
+/// What Langevin steps did to particles of a trial when the fit was made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
-    /// The steps.
+    /// The steps that are taken by default: plain ones, adjusted ones, or none.
     pub corrector: Langevin,
     /// Largest |eigenvalue| of ∇² log p at rows of the data.
     pub curvature: f64,
-    /// By how much they raise the squared energy distance to the data, in the coordinates of the fit.
+    /// By how much the last steps tried raise the squared energy distance to the data, in the coordinates
+    /// of the fit.
     pub raised: f64,
     /// Its standard error.
     pub error: f64,
+    /// Share of the particles that they lead beyond what the data allow.
+    pub beyond: f64,
+    /// Share of accepted steps, when they were adjusted.
+    pub acceptance: Option<f64>,
 }
 
 impl Trial {
-    /// Whether the steps make samples worse.
-    pub fn worsens(&self) -> bool {
-        // NaN does.
-        !(self.raised <= ERRORS * self.error)
+    /// Whether the steps tried make samples no worse.
+    fn passed(&self) -> bool {
+        let moved = self.acceptance.is_none_or(|share| share >= ACCEPTED);
+        self.raised <= ERRORS * self.error && self.beyond <= BEYOND && moved
     }
 }
 
@@ -53,18 +62,23 @@ impl SpectralFit {
     ///
     /// ```text
     /// h            min(5e-3, 0.5/κ)        κ: largest |eigenvalue| of ∇² log p at the stop, at rows of the data
-    /// adjusted     on cosines, and where 5e-3 κ > 0.25
-    /// steps        100; none where a trial at the fit raised the energy distance to the data
+    /// adjusted     on cosines, where 5e-3 κ > 0.25, and where plain steps failed a trial
+    /// steps        100; none where adjusted ones failed it as well
     /// ```
+    ///
+    /// The trial is of 512 particles when the fit is made. Steps fail it where they raise the energy distance to the data
+    /// beyond two standard errors, lead a particle in 500 beyond twice the data, or are accepted less than once
+    /// in ten.
     ///
     /// # Errors
     /// Options out of their domain.
     pub fn langevin(&self, corrector: &Corrector, stop: f64) -> Result<Langevin> {
-        let worsens = self.report.trial.is_some_and(|trial| trial.worsens());
-        let steps = corrector.steps.unwrap_or(if worsens { 0 } else { STEPS });
+        let tried = self.report.trial.map(|trial| trial.corrector);
+        let steps = corrector.steps.unwrap_or(tried.map_or(STEPS, |tried| tried.steps));
         let mut langevin = Langevin { steps, step: STEP, metropolis: false };
         if steps > 0 && (corrector.step.is_none() || corrector.metropolis.is_none()) {
             langevin = self.suited(steps, self.curvature(stop)?);
+            langevin.metropolis |= tried.is_some_and(|tried| tried.metropolis);
         }
         langevin.step = corrector.step.unwrap_or(langevin.step);
         langevin.metropolis = corrector.metropolis.unwrap_or(langevin.metropolis);
@@ -95,18 +109,33 @@ impl SpectralFit {
         curvature(&self.score, stop, points.view())
     }
 
-    /// Tries the steps chosen, on a few particles.
+    /// Tries plain steps, where these fail adjusted ones, and where these fail takes none.
     pub(super) fn try_corrector(&self, monitor: &dyn Monitor) -> Result<Option<Trial>> {
         let Some(evidence) = self.evidence.as_ref().filter(|evidence| evidence.x.nrows() > 1) else {
             return Ok(None);
         };
-        let options = DrawOptions { particles: PARTICLES, seed: SEED, monitor, ..Default::default() };
-        let options = DrawOptions { stop: self.score.times().0, ..options };
-        let curvature = self.curvature(options.stop)?;
-        let corrector = self.suited(STEPS, curvature);
-        let Particles { before, after, .. } = self.draw(&options, &corrector)?;
+        let stop = self.score.times().0;
+        let options = DrawOptions { particles: PARTICLES, stop, seed: SEED, monitor, ..Default::default() };
+        let curvature = self.curvature(stop)?;
         let data = self.frame.forward(evidence.x.view());
-        let (raised, error) = raised((data.view(), evidence.weights.view()), before.view(), after.view());
-        Ok(Some(Trial { corrector, curvature, raised, error }))
+        let attempt = |corrector: Langevin| -> Result<Trial> {
+            let Particles { before, after, acceptance } = self.draw(&options, &corrector)?;
+            let (raised, error) = raised((data.view(), evidence.weights.view()), before.view(), after.view());
+            let allowed = |y: &Array2<f64>| -> Vec<bool> {
+                self.frame.backward(y.view()).rows().into_iter().map(|row| evidence.allows(row)).collect()
+            };
+            let led = allowed(&before).into_iter().zip(allowed(&after)).filter(|(a, b)| *a && !*b).count();
+            let beyond = led as f64 / PARTICLES as f64;
+            Ok(Trial { corrector, curvature, raised, error, beyond, acceptance })
+        };
+        let corrector = self.suited(STEPS, curvature);
+        let mut trial = attempt(corrector)?;
+        if !trial.passed() && !corrector.metropolis {
+            trial = attempt(Langevin { metropolis: true, ..corrector })?;
+        }
+        if !trial.passed() {
+            trial.corrector.steps = 0;
+        }
+        Ok(Some(trial))
     }
 }
