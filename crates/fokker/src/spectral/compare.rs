@@ -4,7 +4,6 @@ use super::density::Density;
 use super::fit::SpectralFit;
 use super::moments::Design;
 use super::report::Comparison;
-use super::summary::Sample;
 use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
 use crate::{Error, Monitor, Result};
 use fokker_linalg::{Cholesky, matmul};
@@ -42,13 +41,12 @@ pub(super) fn held_out_nats(
     most: usize,
     monitor: &dyn Monitor,
 ) -> Result<Option<f64>> {
-    let Sample { x, weights } = &design.held_out;
-    let first = Slice::from(..x.nrows().min(most.max(2)));
-    if x.nrows() < 2 {
+    let rows = design.held_out.thinned(most.max(2));
+    if rows.x.nrows() < 2 {
         return Ok(None);
     }
-    let log = fit.log_density_by(Density::Flow, x.slice_axis(Axis(0), first), monitor)?;
-    let weighted = log.iter().zip(weights.slice_axis(Axis(0), first)).filter(|(_, w)| **w > 0.0);
+    let log = fit.log_density_by(Density::Flow, rows.x.view(), monitor)?;
+    let weighted = log.iter().zip(&rows.weights).filter(|(_, w)| **w > 0.0);
     let (sum, total) = weighted.fold((0.0, 0.0), |(sum, total), (log, w)| (sum + w * log, total + w));
     Ok((total > 0.0).then(|| sum / total))
 }

@@ -39,18 +39,10 @@ impl Evidence {
     /// Of a first pass, with at most `rows` rows; None when no row was used.
     pub fn new(summary: &Summary, rows: usize) -> Option<Self> {
         let total = summary.total().filter(|total| total.weight > 0.0)?;
-        let sample = summary.sample(false);
-        let (n, d) = sample.x.dim();
-        let count = rows.min(KEPT / d).min(n);
-        // The sample is in the order of the data, which may be sorted: rows at equal distances.
-        let chosen: Vec<usize> = (0..count).map(|i| i * n / count).collect();
+        let d = total.mean.len();
+        let sample = summary.sample(false).thinned(rows.min(KEPT / d));
         let reach = (0..d).map(|j| (total.high[j] - total.mean[j]).max(total.mean[j] - total.low[j]));
-        Some(Evidence {
-            x: sample.x.select(Axis(0), &chosen),
-            weights: sample.weights.select(Axis(0), &chosen),
-            reach: reach.collect(),
-            mean: total.mean,
-        })
+        Some(Evidence { x: sample.x, weights: sample.weights, reach: reach.collect(), mean: total.mean })
     }
 
     /// The same with at most `rows` rows.
