@@ -5,7 +5,7 @@ use fokker::problems::CoupledDoubleWell;
 use fokker::process::OrnsteinUhlenbeck as Ou;
 use fokker::spectral::{Coordinates, Density, FitOptions, Rows, Shape, SolveOptions, fit};
 use fokker::statistics::{Covariance, Gaussian, GaussianMixture};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 #[test]
 fn densities_integrate_to_one_in_two_dimensions() {
@@ -135,4 +135,63 @@ fn gaussian_data_has_a_gaussian_density() {
     // log p is −10.
     let (mean, largest) = (error.mean().unwrap(), error.iter().fold(0.0, |m: f64, e| m.max(*e)));
     assert!(mean < 1e-3 && largest < 2e-2, "{mean} {largest}");
+}
+
+/// Beyond their walls cosines have a small share, which falls off: the integral over much more than the
+/// data is one. Folded in, the box of a normal column summed to 8.8 over a larger one.
+#[test]
+fn densities_with_walls_integrate_to_one_far_beyond_the_data() {
+    let x = GaussianMixture::random(2, 1, 1.0, 9).unwrap().sample(2000, 4);
+    for coordinates in [Coordinates::Box, Coordinates::Copula] {
+        let solve = SolveOptions { compare: 0, ..Default::default() };
+        let fit =
+            fit(&mut ArrayBlocks::new(x.view()), &FitOptions { coordinates, solve, ..Default::default() })
+                .unwrap();
+        let (centre, spread) = (x.mean().unwrap(), x.std(0.0));
+        // 400 deviations wide, cells of a hundredth: a wall inside one errs by less than p(wall)/200 ≈ 1e-4.
+        let (n, width) = (40_000, 0.01 * spread);
+        let at = |i: usize| centre + (i as f64 + 0.5 - 0.5 * n as f64) * width;
+        let grid = Array2::from_shape_fn((n, 1), |(i, _)| at(i));
+        for density in [Density::Flow, Density::Energy] {
+            let total = fit.log_density_by(density, grid.view(), &()).unwrap().mapv(f64::exp).sum() * width;
+            let error = fit.report().partition.unwrap().error;
+            let allowed = if density == Density::Energy { 4.0 * error + 1e-3 } else { 1e-3 };
+            assert!((total - 1.0).abs() < allowed, "{coordinates:?}, {density:?}: {total}");
+        }
+        // Positive everywhere, and the smaller the further: the share 1/(n + 1) of a normal law.
+        let far = ndarray::array![[1e2], [1e3], [1e6], [-1e6], [1e150]] * spread + centre;
+        let log = fit.log_density(far.view()).unwrap();
+        assert!(log.iter().all(|l| l.is_finite()) && log[0] > log[1] && log[1] > log[2], "{log}");
+        assert!(log[2] < -1e9 || coordinates == Coordinates::Copula, "{log}");
+        let least = fit.log_density(x.view()).unwrap().iter().fold(0.0, |least: f64, l| least.min(*l));
+        assert!(log[1] < least, "{log} {least}");
+        // The law itself, in its own coordinates, has none there.
+        let outside =
+            fit.log_density_of_coordinates(Density::Flow, ndarray::array![[-0.1], [3.2]].view(), &());
+        assert!(
+            coordinates == Coordinates::Copula || outside.unwrap().iter().all(|l| *l == f64::NEG_INFINITY)
+        );
+    }
+}
+
+/// The same in two dimensions, over a box two hundred deviations wide.
+#[test]
+fn densities_with_walls_integrate_to_one_in_a_larger_box() {
+    let x = CoupledDoubleWell::new().sample(2000, 4);
+    let (mean, deviation) = (x.mean_axis(Axis(0)).unwrap(), x.std_axis(Axis(0), 0.0));
+    for coordinates in [Coordinates::Box, Coordinates::Copula] {
+        let solve = SolveOptions { compare: 0, partition: 0, ..Default::default() };
+        let options = FitOptions { coordinates, solve, ..Default::default() };
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+        // Cells equal in u, x = sinh u: 0.044 deviations wide among the data.
+        let (n, width) = (240, 2.0 * 100f64.asinh() / 240.0);
+        let at = |i: usize| (i as f64 + 0.5 - 0.5 * n as f64) * width;
+        let u = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
+        let log = fit.log_density((u.mapv(f64::sinh) * &deviation + &mean).view()).unwrap();
+        let cells = u.rows().into_iter().map(|u| u[0].cosh() * u[1].cosh());
+        let sum: f64 = log.iter().zip(cells).map(|(log, cell)| log.exp() * cell).sum();
+        let total = sum * width * width * deviation[0] * deviation[1];
+        // The midpoint rule of cells that a wall cuts, and of the kinks of a copula's knots.
+        assert!((total - 1.0).abs() < 0.02, "{coordinates:?}: {total}");
+    }
 }

@@ -177,6 +177,12 @@ fn barycentric_projection_of_a_split_point() {
     let coupling = exact(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
     assert_eq!(coupling.barycentric(y.view()).unwrap(), array![[1.0], [9.0]]);
     assert!(coupling.barycentric(x.view()).is_err());
+    // A source without mass goes nowhere: 0/0 was its image.
+    let a = array![1.0, 0.0];
+    let options = ExactOptions { source_weights: Some(a.view()), target_weights: Some(b.view()), ..options };
+    let coupling = exact(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
+    let error = coupling.barycentric(y.view()).unwrap_err();
+    assert!(error.to_string().contains("source 1 sends nothing"), "{error}");
 }
 
 #[test]

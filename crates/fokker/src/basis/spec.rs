@@ -3,11 +3,9 @@
 use super::{
     Basis, Features, Fourier, KERNELS, Kernel, MOST_FUNCTIONS, Monomials, Part, Radial, check_count,
 };
-use crate::statistics::{KMeansOptions, kmeans};
+use crate::statistics::{KMeansOptions, carrying, kmeans, normalised, sample_rows};
 use crate::{Error, Monitor, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
-use rand::{SeedableRng, seq::index};
-use rand_chacha::ChaCha8Rng;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,7 +55,7 @@ pub enum Kind {
 /// use fokker::basis::{Basis, FeatureSpec};
 /// let spec: FeatureSpec = "poly:2+rbf:3:-1:1".parse()?;
 /// let x = ndarray::array![[0.0, 1.0], [2.0, -1.0]];
-/// assert_eq!(spec.build(x.view(), true, 0, &())?.len(), 5 + 9);
+/// assert_eq!(spec.build(x.view(), None, true, 0, &())?.len(), 5 + 9);
 /// assert_eq!(spec.to_string(), "poly:2+rbf:3:-1:1");
 /// # Ok::<(), fokker::Error>(())
 /// ```
@@ -68,17 +66,40 @@ impl FeatureSpec {
     /// The functions for data like the rows of `x`, `[n, d]`.
     ///
     /// Unless `raw`, coordinates are centred and divided by one scale, the root mean square
-    /// distance from the mean over √d. Bandwidths and ranges given are in the units of x.
+    /// distance from the mean over √d. Bandwidths and ranges given are in the units of x. Rows count
+    /// with their weights `[n]`, equal ones without; those of less than 1e-9 of a typical weight are none.
     ///
     /// # Errors
-    /// No row, functions that do not fit the dimension, more than [`MOST_FUNCTIONS`], bandwidths
+    /// No row, weights that do not fit, functions that do not fit the dimension, more than [`MOST_FUNCTIONS`], bandwidths
     /// that are not positive, data all at one point, an interruption.
-    pub fn build(&self, x: ArrayView2<f64>, raw: bool, seed: u64, monitor: &dyn Monitor) -> Result<Features> {
+    pub fn build(
+        &self,
+        x: ArrayView2<f64>,
+        weights: Option<ArrayView1<f64>>,
+        raw: bool,
+        seed: u64,
+        monitor: &dyn Monitor,
+    ) -> Result<Features> {
         if x.is_empty() {
             return Err(Error::Empty { name: "data" });
         }
-        let mean = x.mean_axis(Axis(0)).expect("not empty");
-        let spread = ((&x - &mean).mapv(|e| e * e).sum() / x.len() as f64).sqrt();
+        if weights.is_some() {
+            let weights = normalised(weights, x.nrows())?;
+            let rows = carrying(weights.view());
+            if rows.len() < x.nrows() {
+                let (x, weights) = (x.select(Axis(0), &rows), weights.select(Axis(0), &rows));
+                return self.build(x.view(), Some(weights.view()), raw, seed, monitor);
+            }
+        }
+        let equal = weights.is_none_or(|weights| weights.iter().all(|w| *w == weights[0]));
+        let weights = normalised(weights, x.nrows())?;
+        // Sums of equal weights as ever, whose last digits are in published numbers.
+        let mean = if equal { x.mean_axis(Axis(0)).expect("not empty") } else { weights.dot(&x) };
+        let squares = (&x - &mean).mapv(|e| e * e);
+        let spread = match equal {
+            true => (squares.sum() / x.len() as f64).sqrt(),
+            false => (weights.dot(&squares.sum_axis(Axis(1))) / x.ncols() as f64).sqrt(),
+        };
         if !(spread > 0.0 && spread.is_finite()) {
             return Err(Error::Undefined {
                 what: "a set of features",
@@ -87,9 +108,10 @@ impl FeatureSpec {
             });
         }
         let (shift, scale) = if raw { (Array1::zeros(x.ncols()), 1.0) } else { (mean, spread) };
-        let rows = sample(x, seed);
-        let z = (&rows - &shift) / scale;
-        let place = Place { z, shift: shift.clone(), scale, spread: spread / scale, seed, monitor };
+        let (rows, weights) = sample_rows(&weights, ROWS, seed);
+        let z = (&x.select(Axis(0), &rows) - &shift) / scale;
+        let weights = (!equal).then_some(weights);
+        let place = Place { z, weights, shift: shift.clone(), scale, spread: spread / scale, seed, monitor };
         let parts = self.0.iter().map(|kind| place.part(kind)).collect::<Result<Vec<_>>>()?;
         let features = Features::new(shift, scale, parts)?;
         check_count("functions", features.len() as f64)?;
@@ -97,19 +119,11 @@ impl FeatureSpec {
     }
 }
 
-/// All rows, or a fixed number of them in their order.
-fn sample(x: ArrayView2<f64>, seed: u64) -> Array2<f64> {
-    if x.nrows() <= ROWS {
-        return x.to_owned();
-    }
-    let mut chosen = index::sample(&mut ChaCha8Rng::seed_from_u64(seed), x.nrows(), ROWS).into_vec();
-    chosen.sort_unstable();
-    x.select(Axis(0), &chosen)
-}
-
 /// Where the data are, in scaled coordinates.
 struct Place<'a> {
     z: Array2<f64>,
+    /// None where all are equal.
+    weights: Option<Array1<f64>>,
     shift: Array1<f64>,
     scale: f64,
     /// Root mean square deviation of a coordinate.
@@ -182,7 +196,8 @@ impl Place<'_> {
             seed: self.seed,
             monitor: self.monitor,
         };
-        let centres = kmeans(self.z.view(), None, &options)?.centres;
+        let centres =
+            kmeans(self.z.view(), self.weights.as_ref().map(|weights| weights.view()), &options)?.centres;
         let bandwidth = bandwidth.map_or_else(|| self.neighbour_distance(&centres), |b| b / self.scale);
         Radial::new(centres, kernel, bandwidth)
     }

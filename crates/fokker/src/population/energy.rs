@@ -151,17 +151,17 @@ impl Energy {
         }
     }
 
-    /// Velocity of particles `x` (`[n, d]`) in the population `y` (`[m, d]`, weights `[m]` of sum
-    /// 1), `[n, d]`: the drift, without what temperature adds.
+    /// Velocity of particles `x` (`[n, d]`) in the population `y` (`[m, d]`, weights `[m]` of any
+    /// positive sum), `[n, d]`: the drift, without what temperature adds.
     ///
     /// ```text
-    /// v(x) = −∇V(x, t) − Σ_j w_j ∇W(x − y_j)
+    /// v(x) = −∇V(x, t) − Σ_j w_j ∇W(x − y_j)/Σ_j w_j
     /// ```
     ///
     /// O(n K d), with an interaction O(n m K d) in blocks.
     ///
     /// # Errors
-    /// As [`potential`](Energy::potential), for both clouds; weights that do not fit.
+    /// As [`potential`](Energy::potential), for both clouds; weights that do not fit, are negative or sum to 0.
     pub fn velocity(
         &self,
         t: f64,
@@ -175,8 +175,9 @@ impl Energy {
         if weights.len() != y.nrows() {
             return Err(Error::Size { name: "weights", expected: y.nrows(), found: weights.len() });
         }
+        let weights = crate::statistics::normalised(Some(weights), y.nrows())?;
         let mut out = Array2::zeros(x.dim());
-        self.velocity_into(t, x, y, weights, out.view_mut());
+        self.velocity_into(t, x, y, weights.view(), out.view_mut());
         Ok(out)
     }
 

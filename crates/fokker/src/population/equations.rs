@@ -32,8 +32,10 @@ impl Terms {
         options: &FitOptions,
     ) -> Result<Self> {
         let pooled = snapshots.pooled();
+        let weights = snapshots.pooled_weights();
         let build = |spec: &FeatureSpec| {
-            spec.build(pooled.view(), options.raw_features, options.seed, options.monitor)
+            let weights = weights.as_ref().map(|weights| weights.view());
+            spec.build(pooled.view(), weights, options.raw_features, options.seed, options.monitor)
         };
         let interaction = options.interaction.map(|spec| spec.build(pair_distance(snapshots)));
         let terms = Terms {

@@ -49,7 +49,7 @@ impl Cloud {
 
     /// Rows that carry weight.
     fn carrying(&self) -> Vec<usize> {
-        (0..self.len()).filter(|&i| self.weights[i] > 0.0).collect()
+        crate::statistics::carrying(self.weights.view())
     }
 
     /// The particles in the given rows, in that order; their mass is their share.
@@ -179,10 +179,23 @@ impl Snapshots {
         ndarray::concatenate(Axis(0), &views).expect("equal dimensions")
     }
 
-    /// These snapshots without the particles of weight zero, which are no particles: they must not
+    /// Weights of all rows, in the order of [`pooled`](Snapshots::pooled); none where all are equal.
+    ///
+    /// A cloud counts as its effective number of particles, 1/Σ w²: n where weights are equal.
+    pub(super) fn pooled_weights(&self) -> Option<Array1<f64>> {
+        if self.clouds.iter().all(|cloud| cloud.weights.iter().all(|w| *w == cloud.weights[0])) {
+            return None;
+        }
+        let of = |cloud: &Cloud| &cloud.weights / cloud.weights.dot(&cloud.weights);
+        let weights: Vec<Array1<f64>> = self.clouds.iter().map(of).collect();
+        let views: Vec<_> = weights.iter().map(|weights| weights.view()).collect();
+        Some(ndarray::concatenate(Axis(0), &views).expect("vectors"))
+    }
+
+    /// These snapshots without the particles of next to no weight, which are no particles: they must not
     /// move a centre or a scale, nor take part in a product with what is infinite there.
     pub(super) fn carrying(&self) -> Result<Cow<'_, Snapshots>> {
-        if self.clouds.iter().all(|cloud| cloud.weights.iter().all(|&w| w > 0.0)) {
+        if self.clouds.iter().all(|cloud| cloud.carrying().len() == cloud.len()) {
             return Ok(Cow::Borrowed(self));
         }
         let clouds = self.clouds.iter().map(|cloud| cloud.select(&cloud.carrying()));

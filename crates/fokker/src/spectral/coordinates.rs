@@ -366,6 +366,16 @@ impl Frame {
         }
     }
 
+    /// The normal law that stands for rows beyond the walls of cosines.
+    pub fn wide(&self) -> Wide {
+        let ends = |i: usize| [0.01, 0.99].map(|level| self.map(i).inverse(PI * level));
+        let of = |i: usize| {
+            let [low, high] = ends(i);
+            (self.free[i], low + 0.5 * (high - low), 0.5 * (high - low))
+        };
+        Wide { columns: (0..self.dim()).map(of).collect() }
+    }
+
     /// Turns a score in coordinates `[free]` into one in the columns of the data `[d]`.
     ///
     /// ```text
@@ -400,6 +410,23 @@ impl Frame {
             && self.columns.iter().enumerate().all(column)
             && self.whitening.is_some() == (self.kind == Coordinates::Whitened)
             && self.whitening.as_ref().is_none_or(|w| w.dim() == free.len() && self.affine().is_some())
+    }
+}
+
+/// A normal law of independent columns.
+pub(super) struct Wide {
+    /// Column, mean, deviation.
+    columns: Vec<(usize, f64, f64)>,
+}
+
+impl Wide {
+    /// `log N(x)` of a row over its free columns.
+    pub fn log_density(&self, x: ArrayView1<f64>) -> f64 {
+        let term = |&(column, mean, deviation): &(usize, f64, f64)| {
+            let z = (x[column] - mean) / deviation;
+            -0.5 * (z * z + (2.0 * PI).ln()) - deviation.ln()
+        };
+        self.columns.iter().map(term).sum()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Log-densities of a fit: of its energy, or of its flow.
 
+use super::Family;
 use super::fit::SpectralFit;
 use super::flow;
 use crate::{Error, Monitor, Result};
-use ndarray::{Array1, ArrayView2, Zip};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
 /// Which density of a fit: both are of the noised data at its first time ε.
@@ -21,6 +22,17 @@ use serde::{Deserialize, Serialize};
 /// the masses of clusters far apart, and a polynomial may rise again where no data are, so that
 /// the energy has wells there that no draw finds. The [`Comparison`](super::Comparison) has both on
 /// rows held out.
+///
+/// Cosines have walls, and their law has no density beyond them, where the next row may well be: one
+/// of n + 1 rows is given to a normal law N around the middle of the columns, as wide as their range.
+///
+/// ```text
+/// p(x) = n/(n + 1) p_ε(x) + N(x)/(n + 1)          n: rows used;  p_ε = 0 beyond the walls
+/// N: independent columns, mean ½ (a + b), deviation ½ (b − a),  a, b where y = 0.01 π, 0.99 π
+/// ```
+///
+/// So the density integrates to one over all space and is positive at every row. Samples and scores
+/// are those of p_ε alone, and so is the density in the coordinates of the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Density {
@@ -54,7 +66,7 @@ impl Density {
 impl SpectralFit {
     /// `log p_ε` of rows `[n, d]`, `[n]`, ε the first time of the fit, by the flow.
     ///
-    /// With the Jacobian of the coordinates. Columns that are constant or copies have no density: it
+    /// With the Jacobian of the coordinates, and the share beyond walls of [`Density`]. Columns that are constant or copies have no density: it
     /// is that of the others.
     ///
     /// # Errors
@@ -77,10 +89,24 @@ impl SpectralFit {
         let y = self.frame.forward(x);
         let mut log = self.log_density_of_coordinates(density, y.view(), monitor)?;
         Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
+        if self.frame.kind.family() == Family::Cosine {
+            let share = (self.report.used as f64 + 1.0).recip();
+            let wide = self.frame.wide();
+            Zip::from(&mut log).and(x.rows()).for_each(|log, x| {
+                let beyond = share.ln() + wide.log_density(x);
+                let within = *log + (-share).ln_1p();
+                let largest = within.max(beyond);
+                *log = match largest {
+                    f64::NEG_INFINITY => largest,
+                    _ => largest + (-(within - beyond).abs()).exp().ln_1p(),
+                };
+            });
+        }
         Ok(log)
     }
 
-    /// `log p_ε` of coordinates `[n, d']`, `[n]`, as a density in the coordinates.
+    /// `log p_ε` of coordinates `[n, d']`, `[n]`, as a density in the coordinates: −∞ beyond the walls
+    /// of cosines.
     ///
     /// # Errors
     /// Coordinates of another dimension, an energy whose log Z is not known, an interruption.
@@ -92,6 +118,16 @@ impl SpectralFit {
     ) -> Result<Array1<f64>> {
         if y.ncols() != self.frame.dim() {
             return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
+        }
+        if self.frame.kind.family() == Family::Cosine {
+            let inside: Vec<usize> = (0..y.nrows()).filter(|&i| is_inside(y.row(i))).collect();
+            if inside.len() < y.nrows() {
+                let inner =
+                    self.log_density_of_coordinates(density, y.select(Axis(0), &inside).view(), monitor)?;
+                let mut log = Array1::from_elem(y.nrows(), f64::NEG_INFINITY);
+                inside.iter().zip(inner).for_each(|(&i, inner)| log[i] = inner);
+                return Ok(log);
+            }
         }
         match (density, self.report.partition) {
             (Density::Flow, _) => flow::log_density(&self.score, y, monitor),
@@ -105,4 +141,9 @@ impl SpectralFit {
             }),
         }
     }
+}
+
+/// Whether coordinates of cosines are between their walls.
+fn is_inside(y: ArrayView1<f64>) -> bool {
+    y.iter().all(|y| (0.0..=std::f64::consts::PI).contains(y))
 }

@@ -2,6 +2,7 @@
 
 use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
 use super::reservoir::{Kept, Reservoir, Sample};
+use crate::statistics::NO_ROW;
 use crate::{Blocks, Error, Merge, Monitor, Result};
 use ndarray::{Array1, ArrayView2};
 use std::collections::BTreeMap;
@@ -79,9 +80,6 @@ pub struct Summary {
     kept: Reservoir,
 }
 
-/// Weight of a row, relative to a typical one, below which it is none.
-const NONE: f64 = 1e-9;
-
 /// What is known of rows that are not held out.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
@@ -148,7 +146,7 @@ impl Groups {
     /// Magnitude from which a row is one.
     fn least(&self) -> i32 {
         let sum = |term: fn(&Part) -> f64| self.0.values().map(term).sum::<f64>();
-        magnitude(NONE * sum(|part| part.squares) / sum(|part| part.weight))
+        magnitude(NO_ROW * sum(|part| part.squares) / sum(|part| part.weight))
     }
 }
 

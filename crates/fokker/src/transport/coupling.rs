@@ -66,20 +66,27 @@ impl Coupling {
     /// T(x_i) = Σ_j γ_ij y_j / Σ_j γ_ij
     /// ```
     ///
-    /// `y` is `[m, d]`, the result `[n, d]`; O(entries · d). The rows of sources without mass are
-    /// NaN: they go nowhere.
+    /// `y` is `[m, d]`, the result `[n, d]`; O(entries · d).
     ///
     /// # Errors
-    /// When `y` does not have m rows.
+    /// When `y` does not have m rows, or a source sends nothing.
     pub fn barycentric(&self, y: ArrayView2<f64>) -> Result<Array2<f64>> {
         if y.nrows() != self.shape.1 {
             return Err(Error::Size { name: "y", expected: self.shape.1, found: y.nrows() });
+        }
+        let sent = self.source_marginal();
+        if let Some(i) = sent.iter().position(|mass| *mass <= 0.0) {
+            return Err(Error::Undefined {
+                what: "the barycentric projection",
+                reason: format!("source {i} sends nothing, so it goes nowhere"),
+                remedy: "leave out the sources without mass",
+            });
         }
         let mut image = Array2::zeros((self.shape.0, y.ncols()));
         for ((&i, &j), &mass) in self.source.iter().zip(&self.target).zip(&self.mass) {
             image.row_mut(i).scaled_add(mass, &y.row(j));
         }
-        for (mut row, mass) in image.rows_mut().into_iter().zip(self.source_marginal()) {
+        for (mut row, mass) in image.rows_mut().into_iter().zip(sent) {
             row.map_inplace(|value| *value /= mass);
         }
         Ok(image)

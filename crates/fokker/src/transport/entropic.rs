@@ -72,6 +72,17 @@ impl Problem {
         a / self.mass * b * ((f[i] + g[j] - ground.pair(i, j)) / self.epsilon).exp()
     }
 
+    /// KL(γ | a⊗b / M) = Σ a_i b_j/M (x eˣ − eˣ + 1) for x = (f_i + g_j − c_ij)/ε, near 0 without cancellation.
+    pub(crate) fn divergence(&self, ground: &Ground, f: &[f64], g: &[f64]) -> f64 {
+        let row = |i: usize| {
+            let a = self.source.weights[i] / self.mass;
+            let terms = self.target.weights.iter().enumerate().filter(|(_, b)| a * **b > 0.0);
+            sum(terms.map(|(j, b)| a * b * excess((f[i] + g[j] - ground.pair(i, j)) / self.epsilon)))
+        };
+        let rows: Vec<f64> = (0..f.len()).into_par_iter().map(row).collect();
+        sum(rows.into_iter())
+    }
+
     /// Sums over all entries. The iteration may find its own rounded equations solved where ε is
     /// below the rounding of the costs; the entries tell.
     pub(crate) fn moved(
@@ -108,6 +119,11 @@ impl Problem {
     }
 }
 
+/// x eˣ − eˣ + 1 = x²/2 + x³/3 + …
+fn excess(x: f64) -> f64 {
+    if x.abs() < 1e-5 { x * x * (0.5 + x / 3.0) } else { x * x.exp() - x.exp_m1() }
+}
+
 /// weight · eˣ, zero for a point without mass, whose potential may be beyond the range of eˣ.
 fn grown(weight: f64, x: f64) -> f64 {
     if weight == 0.0 { 0.0 } else { weight * x.exp() }
@@ -132,6 +148,13 @@ impl Side {
             None => weight * (to - from),
             Some(rho) => -rho * grown(*weight, -from / rho) * ((from - to) / rho).exp_m1(),
         }))
+    }
+
+    /// ρ KL(r | a) of the masses r that a plan moves, 0 where exact.
+    pub(crate) fn penalty(&self, moved: &[f64]) -> f64 {
+        let Some(rho) = self.relaxation else { return 0.0 };
+        let terms = self.weights.iter().zip(moved).filter(|(a, _)| **a > 0.0);
+        rho * sum(terms.map(|(a, r)| if *r > 0.0 { a * excess((r / a).ln()) } else { *a }))
     }
 
     /// Distance of masses from what they should be.

@@ -117,7 +117,8 @@ pub struct Entropic {
     pub epsilon: f64,
     /// Σ γ_ij c_ij.
     pub cost: f64,
-    /// The entropic objective, by its dual (see [`sinkhorn`]).
+    /// The entropic objective (see [`sinkhorn`]), by its dual; by its primal where ε is above 1e4 times
+    /// the median cost, and the dual a difference of large terms.
     pub value: f64,
     /// f, `[n]`; −∞ never occurs, points without mass included.
     pub potential_source: Array1<f64>,
@@ -142,6 +143,12 @@ pub struct Entropic {
 /// Strengths in the frame, where costs are near one, are numbers of which multiples and inverses
 /// are numbers too.
 const STRENGTHS: std::ops::RangeInclusive<f64> = 1e-300..=1e300;
+
+/// ε over the median cost from which the value is that of the primal: the dual is a difference of
+/// terms of size ε, of which rounding leaves nothing.
+const LARGE: f64 = 1e4;
+/// ε over the median cost from which ε KL(γ | a⊗b/M), below the cost over this, is less than rounding.
+const NEGLIGIBLE: f64 = 1e15;
 
 /// Entropic coupling of two weighted clouds, balanced, semi-relaxed or unbalanced.
 ///
@@ -269,7 +276,17 @@ fn finish(frame: Frame, problem: Problem, relative_epsilon: f64, outcome: Outcom
         }))
     };
     let mass = sum(moved.source_marginal.iter().copied());
-    let value = term(&problem.source, &u) + term(&problem.target, &v) - epsilon * (mass - problem.mass);
+    let value = if relative_epsilon > LARGE {
+        let divergence = match relative_epsilon > NEGLIGIBLE {
+            true => 0.0,
+            false => problem.divergence(&frame.ground, &outcome.f, &outcome.g),
+        };
+        let penalties =
+            problem.source.penalty(&moved.source_marginal) + problem.target.penalty(&moved.target_marginal);
+        moved.cost + epsilon * divergence + frame.difference(penalties)
+    } else {
+        term(&problem.source, &u) + term(&problem.target, &v) - epsilon * (mass - problem.mass)
+    };
     let prune_sources = problem.source.relaxation.is_none() && problem.target.relaxation.is_some();
     let rescale =
         |values: Vec<f64>| Array1::from_iter(values.into_iter().map(|value| scaled(value, exponent)));
