@@ -1,21 +1,24 @@
 //! Scores and samplers written in Python, as the library sees them.
 //!
-//! A score is `score(x, t)`, a sampler `step(score, x, t, s, z)`. The step is called on a thread of
-//! its own and asks this one for scores, so that the score may be anything the library has: nothing
-//! borrowed crosses into Python.
+//! A score is `score(x, t)`, a sampler `step(score, x, t, s, z)`, or `step(score, x, t, s, z, past)` when
+//! it declares history. The step is called on a thread of its own and asks this one for scores, so that
+//! the score may be anything the library has: nothing borrowed crosses into Python.
 
 use crate::convert::matrix;
 use crate::work::{Watch, called_from, depth, lock};
-use fokker::process::Step;
+use fokker::audit::check_scheme;
+use fokker::process::{Grid, Schedule, Step};
 use fokker::sampling::{Limit, ReverseProcess, Scheme, State, Work};
 use fokker::score::Score;
 use fokker::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use numpy::IntoPyArray;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -45,7 +48,7 @@ fn assign(answer: ArrayView2<f64>, mut out: ArrayViewMut2<f64>, name: &str) -> P
     if answer.dim() != out.dim() {
         let (expected, found) = (out.dim(), answer.dim());
         let message = format!("{name} must return an array of the shape {expected:?} of x, found {found:?}");
-        return Err(pyo3::exceptions::PyValueError::new_err(message));
+        return Err(PyValueError::new_err(message));
     }
     out.assign(&answer);
     Ok(())
@@ -57,7 +60,7 @@ type Question = (f64, Array2<f64>, Sender<Result<Array2<f64>>>);
 /// What the thread of a step says.
 enum Message {
     Ask(Question),
-    Done(PyResult<Array2<f64>>),
+    Done(PyResult<State>),
 }
 
 /// `score(x, t)` inside a step.
@@ -88,110 +91,98 @@ impl StepScore {
     }
 }
 
-/// `step(score, x, t, s, z)` of Python.
+/// What a step declares: how many arrays it remembers, and how many noises it is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    pub history: usize,
+    pub noises: usize,
+}
+
+/// A step of Python as a scheme.
+///
+/// ```text
+/// x = step(score, x, t, s, z)                   history 0
+/// x, arrays = step(score, x, t, s, z, past)     past = None in the first step, then (time of the step before, arrays)
+/// z   one array; None for 0 noises, a tuple for more than 1
+/// ```
 pub struct PythonScheme<'a> {
     step: &'a Py<PyAny>,
     watch: &'a Watch,
+    declared: Declared,
     limit: Limit,
-    evaluations: usize,
-    counted: AtomicUsize,
+    /// Score evaluations of the step that starts at a time, by its bits.
+    counted: Mutex<HashMap<u64, usize>>,
 }
 
 impl<'a> PythonScheme<'a> {
-    /// Tries the step: whether it uses noise, how often it asks for the score, and whether it is what
-    /// the probe needs.
+    /// A step that is not known yet: [`PythonScheme::check`] tries it.
+    pub fn new(step: &'a Py<PyAny>, declared: Declared, watch: &'a Watch) -> Self {
+        PythonScheme { step, watch, declared, limit: Limit::Sde, counted: Mutex::default() }
+    }
+
+    /// Tries it on every step of the grid.
     ///
     /// # Errors
-    /// A step that is not affine in the particle and the noise, or lets particles see one another.
-    pub fn new(
-        step: &'a Py<PyAny>,
-        watch: &'a Watch,
-        process: &ReverseProcess,
-        trial: &Step,
-    ) -> Result<Self> {
-        let mut scheme =
-            PythonScheme { step, watch, limit: Limit::Sde, evaluations: 0, counted: AtomicUsize::new(0) };
-        // Rows: zero, a state, a noise, both, a state in the first column alone.
-        let state: Array2<f64> =
-            ndarray::array![[0.0, 0.0], [1.0, -2.0], [0.0, 0.0], [1.0, -2.0], [1.0, 0.0]];
-        let noise: Array2<f64> = ndarray::array![[0.0, 0.0], [0.0, 0.0], [1.5, 0.5], [1.5, 0.5], [0.0, 0.0]];
-        let all = scheme.call(process, trial, state.clone(), noise.clone())?;
-        scheme.evaluations = scheme.counted.load(Ordering::Relaxed);
-        let rows = |i: usize| all.row(i).to_owned();
-        let size = all.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-        let off = |gap: f64| gap > 1e-9 * size || gap.is_nan();
-        let gap = (rows(3) - rows(1) - rows(2) + rows(0)).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        let double = scheme.call(process, trial, &state * 2.0, &noise * 2.0)?;
-        let bent = (&double - &(&all * 2.0) + &rows(0)).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        let undefined = |reason: String| Error::Undefined {
-            what: "the exact error of this step",
-            reason,
-            remedy: "a step must be affine in x and z when the score is, and move each row by itself",
+    /// As [`check_scheme`].
+    pub fn check(&mut self, grid: &Grid, schedule: &dyn Schedule) -> Result<()> {
+        let found = check_scheme(self, grid, schedule)?;
+        self.limit = if found.uses_noise { Limit::Sde } else { Limit::Ode };
+        Ok(())
+    }
+
+    fn python(&self, py: Python, ask: Sender<Message>, step: &Step, given: Given) -> PyResult<State> {
+        let Given { x, history, noise } = given;
+        let shape = x.dim();
+        let score = Py::new(py, StepScore { ask: Mutex::new(ask) })?.into_any();
+        let mut noise = noise.into_iter().map(|z| z.into_pyarray(py).into_any());
+        let z = match self.declared.noises {
+            0 => py.None().into_bound(py),
+            1 => noise.next().unwrap_or_else(|| py.None().into_bound(py)),
+            _ => PyTuple::new(py, noise)?.into_any(),
         };
-        let alone = scheme.call(
-            process,
-            trial,
-            state.select(ndarray::Axis(0), &[3]),
-            noise.select(ndarray::Axis(0), &[3]),
-        )?;
-        let seen = (&alone.row(0) - &rows(3)).iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        if off(seen) {
-            return Err(undefined(format!("a row moves otherwise without the others, by {seen:.2e}")));
+        let mut arguments: Vec<Bound<PyAny>> = vec![
+            score.into_bound(py),
+            x.into_pyarray(py).into_any(),
+            step.t.into_bound_py_any(py)?,
+            step.s.into_bound_py_any(py)?,
+            z,
+        ];
+        if self.declared.history == 0 {
+            let answer = self.step.bind(py).call1(PyTuple::new(py, arguments)?)?;
+            return Ok(State { x: array(&answer, shape, "what step returns")?, history: Vec::new() });
         }
-        if off(gap) || off(bent) {
-            return Err(undefined(format!("it is not affine in x and z, by {:.2e}", gap.max(bent))));
+        arguments.push(match step.previous {
+            None => py.None().into_bound(py),
+            Some(before) => {
+                let arrays = PyTuple::new(py, history.into_iter().map(|h| h.into_pyarray(py)))?;
+                (before, arrays).into_bound_py_any(py)?
+            }
+        });
+        let answer = self.step.bind(py).call1(PyTuple::new(py, arguments)?)?;
+        let count = self.declared.history;
+        let contract = || {
+            let message = format!(
+                "a step with history {count} must return x and a tuple of {count} arrays to remember"
+            );
+            PyValueError::new_err(message)
+        };
+        let (x, kept): (Bound<PyAny>, Vec<Bound<PyAny>>) = answer.extract().map_err(|_| contract())?;
+        if kept.len() != count {
+            return Err(contract());
         }
-        if off((all[[4, 1]] - all[[0, 1]]).abs()) {
-            return Err(undefined("one column of x moves another one".into()));
-        }
-        let uses_noise = (rows(2) - rows(0)).iter().any(|x| *x != 0.0);
-        scheme.limit = if uses_noise { Limit::Sde } else { Limit::Ode };
-        Ok(scheme)
+        let history =
+            kept.iter().map(|kept| array(kept, shape, "what step remembers")).collect::<PyResult<_>>()?;
+        Ok(State { x: array(&x, shape, "what step returns")?, history })
     }
 
-    /// One call of the step, its questions answered here.
-    fn call(
-        &self,
-        process: &ReverseProcess,
-        step: &Step,
-        x: Array2<f64>,
-        z: Array2<f64>,
-    ) -> Result<Array2<f64>> {
-        let ((say, hear), depth) = (channel(), depth());
-        thread::scope(|scope| {
-            let speaker = say.clone();
-            scope.spawn(move || {
-                called_from(depth);
-                let result = Python::attach(|py| self.python(py, speaker, step, x, z));
-                let _ = say.send(Message::Done(result));
-            });
-            self.answer(process, &hear)
-        })
-    }
-
-    fn python(
-        &self,
-        py: Python,
-        ask: Sender<Message>,
-        step: &Step,
-        x: Array2<f64>,
-        z: Array2<f64>,
-    ) -> PyResult<Array2<f64>> {
-        let mut out = Array2::zeros(x.dim());
-        let score = Py::new(py, StepScore { ask: Mutex::new(ask) })?;
-        let arguments = (score, x.into_pyarray(py), step.t, step.s, z.into_pyarray(py));
-        let answer = self.step.bind(py).call1(arguments)?;
-        assign(matrix(&answer, "what step returns")?.as_array(), out.view_mut(), "step")?;
-        Ok(out)
-    }
-
-    fn answer(&self, process: &ReverseProcess, hear: &Receiver<Message>) -> Result<Array2<f64>> {
+    /// Answers the questions of a step until it is done; with their number.
+    fn answer(&self, process: &ReverseProcess, hear: &Receiver<Message>) -> Result<(State, usize)> {
         // The score's own error says more than the exception it becomes in the step.
-        let mut failed = None;
+        let (mut failed, mut asked) = (None, 0);
         loop {
             match hear.recv() {
                 Ok(Message::Ask((t, x, reply))) => {
-                    self.counted.fetch_add(1, Ordering::Relaxed);
+                    asked += 1;
                     let mut out = Array2::zeros(x.dim());
                     let answer = if x.ncols() == process.score.dim() {
                         process.score.score_into(t, x.view(), out.view_mut()).map(|()| out)
@@ -203,7 +194,7 @@ impl<'a> PythonScheme<'a> {
                     }
                     let _ = reply.send(answer);
                 }
-                Ok(Message::Done(Ok(x))) => return Ok(x),
+                Ok(Message::Done(Ok(state))) => return Ok((state, asked)),
                 Ok(Message::Done(Err(error))) => {
                     return Err(failed.unwrap_or_else(|| self.watch.fail(error)));
                 }
@@ -211,6 +202,19 @@ impl<'a> PythonScheme<'a> {
             }
         }
     }
+}
+
+/// What a step is given.
+struct Given {
+    x: Array2<f64>,
+    history: Vec<Array2<f64>>,
+    noise: Vec<Array2<f64>>,
+}
+
+fn array(answer: &Bound<PyAny>, shape: (usize, usize), name: &str) -> PyResult<Array2<f64>> {
+    let mut out = Array2::zeros(shape);
+    assign(matrix(answer, name)?.as_array(), out.view_mut(), "step")?;
+    Ok(out)
 }
 
 impl Scheme for PythonScheme<'_> {
@@ -227,8 +231,19 @@ impl Scheme for PythonScheme<'_> {
         self.limit
     }
 
-    fn evaluations(&self, _step: &Step) -> usize {
-        self.evaluations
+    fn noises(&self) -> usize {
+        self.declared.noises
+    }
+
+    fn history(&self) -> usize {
+        self.declared.history
+    }
+
+    /// Of this step, once it was called; before, the most of any.
+    fn evaluations(&self, step: &Step) -> usize {
+        let counted = lock(&self.counted);
+        let most = || counted.values().copied().max().unwrap_or(1).max(1);
+        counted.get(&step.t.to_bits()).copied().unwrap_or_else(most)
     }
 
     fn step(
@@ -239,8 +254,19 @@ impl Scheme for PythonScheme<'_> {
         state: &mut State,
         _work: &mut Work,
     ) -> Result<()> {
-        let z = noise.first().cloned().unwrap_or_else(|| Array2::zeros(state.x.dim()));
-        state.x = self.call(process, step, state.x.clone(), z)?;
+        let ((say, hear), depth) = (channel(), depth());
+        let given = Given { x: state.x.clone(), history: state.history.clone(), noise: noise.to_vec() };
+        let (moved, asked) = thread::scope(|scope| {
+            let speaker = say.clone();
+            scope.spawn(move || {
+                called_from(depth);
+                let result = Python::attach(|py| self.python(py, speaker, step, given));
+                let _ = say.send(Message::Done(result));
+            });
+            self.answer(process, &hear)
+        })?;
+        lock(&self.counted).insert(step.t.to_bits(), asked);
+        *state = moved;
         Ok(())
     }
 }

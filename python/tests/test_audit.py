@@ -62,15 +62,187 @@ def test_the_data_law_may_be_rows_or_a_covariance():
     [
         (lambda score, x, t, s, z: np.tanh(x), "not affine"),
         (lambda score, x, t, s, z: x + z**2, "not affine"),
-        (lambda score, x, t, s, z: x - x.mean(0), "without the others"),
+        (lambda score, x, t, s, z: x - x.mean(0), "rows by one another"),
         (lambda score, x, t, s, z: x[:, ::-1].copy(), "moves another"),
         (lambda score, x, t, s, z: x[:1], "shape"),
-        (lambda score, x, t, s, z: score(x[:, :1], t), "expected 2, found 1"),
+        (lambda score, x, t, s, z: score(x[:, :1], t), "expected 3, found 1"),
     ],
 )
 def test_what_the_probe_cannot_audit_is_refused(step, words):
     with pytest.raises(ValueError, match=words):
         audit.errors(EIGENVALUES, scheme=step, steps=5)
+
+
+def ratio(t):
+    """σ/α of linear:0.05:10 at a time."""
+    return np.sqrt(np.expm1(2 * t * (0.05 + (10 - 0.05) * t / 2)))
+
+
+def denoised(score, x, t):
+    """E[x₀ | x/α] for x in the variance-preserving coordinates, and α."""
+    alpha = 1 / np.sqrt(1 + ratio(t) ** 2)
+    return (x + (1 - alpha**2) * score(x, t)) / alpha, alpha
+
+
+def multi_step(score, x, t, s, z, past):
+    """DPM-Solver++(2M) with what it remembers declared."""
+    data, _ = denoised(score, x, t)
+    used = data
+    if past is not None and s > 0:
+        before, (old,) = past
+        r = np.log(ratio(before) / ratio(t)) / np.log(ratio(t) / ratio(s))
+        used = data + (data - old) / (2 * r)
+    sigma = [ratio(u) / np.sqrt(1 + ratio(u) ** 2) for u in (s, t)]
+    alpha = 1 / np.sqrt(1 + ratio(s) ** 2)
+    return sigma[0] / sigma[1] * x + alpha * (1 - ratio(s) / ratio(t)) * used, (data,)
+
+
+def stochastic_multi_step(score, x, t, s, z, past):
+    """SDE-DPM-Solver++(2M) in σ/α [k-diffusion], with what it remembers declared."""
+    data, _ = denoised(score, x, t)
+    out = 1 / np.sqrt(1 + ratio(s) ** 2)
+    if s == 0:
+        return data, (data,)
+    h = np.log(ratio(t) / ratio(s))
+    new = (ratio(s) / ratio(t)) * np.exp(-h) * x * np.sqrt(1 + ratio(t) ** 2) - np.expm1(-2 * h) * data
+    if past is not None:
+        before, (old,) = past
+        r = np.log(ratio(before) / ratio(t)) / h
+        new = new - 0.5 * np.expm1(-2 * h) / r * (data - old)
+    return out * (new + ratio(s) * np.sqrt(-np.expm1(-2 * h)) * z), (data,)
+
+
+def test_a_step_with_declared_memory_is_the_built_in_one():
+    own = audit.errors(EIGENVALUES, scheme=audit.Scheme(multi_step, history=1), steps=20, grid="log-snr")
+    built_in = audit.errors(EIGENVALUES, scheme="dpmpp-2m", steps=20, grid="log-snr")
+    for field in ("w2", "initialisation", "discretisation"):
+        assert abs(getattr(own, field) - getattr(built_in, field)) < 1e-9, field
+    assert own.evaluations == built_in.evaluations == 20
+    budget = audit.errors(EIGENVALUES, scheme=audit.Scheme(multi_step, history=1), nfe=20, grid="log-snr")
+    assert budget.w2 == own.w2
+
+
+def test_memory_and_noise_together_are_audited_as_they_are_drawn():
+    # By hand for one eigenvalue: the step on the 2 x 2 second moments of (x, remembered).
+    value, steps = 4.0, 12
+    found = audit.errors([value], scheme=audit.Scheme(stochastic_multi_step, history=1), steps=steps, grid="log-snr")
+
+    def score(x, t):
+        alpha2 = 1 / (1 + ratio(t) ** 2)
+        return -x / (alpha2 * value + 1 - alpha2)
+
+    moments, before = np.diag([1.0, 0.0]), None
+    for t, s in zip(found.times[:-1], found.times[1:], strict=True):
+        columns = []
+        for x, old, z in np.eye(3):
+            past = None if before is None else (before, (old,))
+            new, (kept,) = stochastic_multi_step(score, x, t, s, z, past)
+            columns.append([new, kept])
+        gains = np.array(columns, float).T
+        spread = np.zeros((3, 3))
+        spread[:2, :2], spread[2, 2] = moments, 1.0
+        moments, before = gains @ spread @ gains.T, t
+    assert abs(found.w2 - abs(np.sqrt(moments[0, 0]) - np.sqrt(value))) < 1e-10
+
+
+class Closure:
+    """Steps that remember on the sly, as samplers written as loops do."""
+
+    def __init__(self):
+        self.old, self.calls = None, 0
+
+    def old_denoised(self, score, x, t, s, z):
+        data, _ = denoised(score, x, t)
+        past = None if self.old is None or t == 1.0 else (t + 0.1, (self.old,))
+        self.old = data
+        return stochastic_multi_step(score, x, t, s, z, past)[0]
+
+    def counter(self, score, x, t, s, z):
+        self.calls += 1
+        return x + score(x, t) * (t - s) / self.calls
+
+    def own_noise(self, score, x, t, s, z):
+        return x + score(x, t) * (t - s) + np.random.standard_normal(x.shape)
+
+
+@pytest.mark.parametrize("name", ["old_denoised", "counter", "own_noise"])
+def test_steps_that_remember_on_the_sly_are_refused(name):
+    with pytest.raises(ValueError, match="remembers what it does not declare"):
+        audit.errors([1.0, 4.0], scheme=getattr(Closure(), name), steps=10)
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        # Clipping that only the last steps do, a constant noise, float32.
+        (lambda score, x, t, s, z: np.clip(x, -50, 50) if s == 0 else x, "step 9 .* not affine"),
+        (lambda score, x, t, s, z: x + np.random.default_rng(0).normal(size=x.shape[1]), "adds a constant"),
+        (lambda score, x, t, s, z: np.float32(1 / 3) * x.astype(np.float32), "single precision"),
+        (lambda score, x, t, s, z: x * np.linspace(1, 2, x.shape[1]), "apart"),
+    ],
+)
+def test_every_step_of_the_grid_is_tried(step, words):
+    with pytest.raises(ValueError, match=words):
+        audit.errors([1.0, 4.0], scheme=step, steps=10)
+
+
+def test_noise_that_only_some_steps_use_counts():
+    def late(score, x, t, s, z):
+        return euler_maruyama(score, x, t, s, z if t < 0.35 else 0 * z)
+
+    def never(score, x, t, s, z):
+        return x + beta(t) * (t - s) * (x + score(x, t))
+
+    # Two noises of half the variance are one.
+    def two(score, x, t, s, z):
+        return euler_maruyama(score, x, t, s, (z[0] + z[1]) / np.sqrt(2))
+
+    found = audit.errors([4.0], scheme=late, steps=20)
+    value = 1.0
+    for t, s in zip(found.times[:-1], found.times[1:], strict=True):
+        spread = 1 + 3 / (1 + ratio(t) ** 2)
+        h = beta(t) * (t - s)
+        value = (1 + h * (1 - 2 / spread)) ** 2 * value + (2 * h if t < 0.35 else 0)
+    assert abs(found.w2 - abs(np.sqrt(value) - 2)) < 1e-10
+    assert audit.errors([4.0], scheme=never, steps=20).initialisation == pytest.approx(
+        audit.errors([4.0], scheme="euler", steps=20).initialisation
+    )
+    em = audit.errors([4.0], scheme="em", steps=20)
+    assert abs(audit.errors([4.0], scheme=audit.Scheme(two, noises=2), steps=20).w2 - em.w2) < 1e-10
+    silent = audit.Scheme(lambda score, x, t, s, z: never(score, x, t, s, z) if z is None else 1 / 0, noises=0)
+    assert abs(audit.errors([4.0], scheme=silent, steps=20).w2 - audit.errors([4.0], scheme="euler", steps=20).w2) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "scheme, words",
+    [
+        (lambda: audit.Scheme(lambda score, x, t, s, z, past: x, history=1), "x and a tuple of 1 arrays"),
+        (lambda: audit.Scheme(lambda score, x, t, s, z, past: (x, (x, x)), history=1), "x and a tuple of 1 arrays"),
+        (lambda: audit.Scheme(lambda score, x, t, s, z, past: (x, (x[:1],)), history=1), "shape"),
+        (lambda: audit.Scheme("em"), "function"),
+        (lambda: audit.Scheme(euler_maruyama, history=-1), "history"),
+    ],
+)
+def test_the_contract_of_a_scheme_is_told(scheme, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        audit.errors([1.0], scheme=scheme(), steps=3)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: audit.errors([1.0], steps=2**40),
+        lambda: audit.errors([1.0], nfe=2**40),
+        lambda: audit.tune([1.0], nfe=2**40),
+        lambda: audit.errors([1, 2, 0.5], schedule="constant:400"),
+        lambda: audit.errors([1e308, 1e308]),
+        lambda: audit.lint("preset:stable-diffusion-xl", steps=0),
+        lambda: audit.errors([1.0], sigmas=[1.0, 0.8, 0.4, 0.0]),
+    ],
+)
+def test_slips_are_errors_and_no_number_is_nan(ask):
+    with pytest.raises(ValueError):
+        ask()
 
 
 def test_an_exception_in_a_sampler_comes_out():

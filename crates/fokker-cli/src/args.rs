@@ -124,7 +124,9 @@ Example:
 
 FILE is the scheduler_config.json of a diffusers model, or a list of σ as k-diffusion and ComfyUI
 use it: JSON, a Python list, tensor(...), or plain numbers.
-Presets: stable-diffusion (1.5), stable-diffusion-xl, ddpm-cifar10";
+Presets: stable-diffusion (1.5), stable-diffusion-xl, ddpm-cifar10
+
+Exit code: 0 without a finding of severity error, 1 with one, 2 for wrong usage or input.";
 
 #[derive(Debug, Args)]
 pub struct LintArguments {
@@ -179,9 +181,9 @@ Examples:
   fokker audit errors --spectrum natural:16x16x3 --nfe 20,50 --grid log-snr
   fokker audit errors --spectrum natural:8x8x1 --scheme all --format markdown
 
-Schemes: em, ei, relative-ei, heun-sde, ddpm, ddpm-exact (reverse SDE); euler, heun, rk4
-  (flow ODE in t); ddim, edm-heun (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic,
-  total churn S = 30)
+Schemes: em, ei, relative-ei, heun-sde, ddpm, ddpm-exact, ancestral (reverse SDE; ancestral is the
+  step of DDPMScheduler and Euler ancestral); euler, heun, rk4 (flow ODE in t); ddim, edm-heun
+  (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic, total churn S = 30)
 Schedules: linear:β0:β1[:T], song:βmin:βmax[:T] (Song's β is twice ours), scaled-linear:β0:β1[:T],
   constant:β[:T], cosine[:T], edm[:σmax], betas:FILE (discrete betas of a DDPM),
   config:FILE (a diffusers scheduler_config.json), config:preset:stable-diffusion

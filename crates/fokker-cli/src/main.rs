@@ -10,7 +10,8 @@ use clap::Parser;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Exit codes: 0 done, 1 numerical failure, interruption or lost output, 2 wrong usage or input.
+/// Exit codes: 0 done, 1 numerical failure, interruption, lost output or an error found by `audit
+/// lint`, 2 wrong usage or input.
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     // The pool is built once, before anything uses it.
@@ -20,8 +21,8 @@ fn main() -> ExitCode {
         eprintln!("fokker: cannot start {threads} threads ({error}): give fewer, as --threads 1");
         return ExitCode::from(1);
     }
-    match commands::run(&arguments).and_then(|output| print(&output)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match commands::run(&arguments).and_then(|outcome| print(&outcome.text).map(|()| outcome.code)) {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("fokker: {error:#}");
             ExitCode::from(exit_code(&error))

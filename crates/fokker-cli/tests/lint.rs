@@ -37,9 +37,11 @@ fn file(name: &str, content: &str) -> (TempDir, String) {
 
 fn codes(content: &str, steps: &str) -> Vec<String> {
     let (_folder, path) = file("scheduler_config.json", content);
-    let text = stdout(&["audit", "lint", &path, "--steps", steps, "--spectrum", "natural:8x8x1", "--json"]);
-    let value: Value = serde_json::from_str(&text).unwrap();
+    let output = fokker(&["audit", "lint", &path, "--steps", steps, "--spectrum", "natural:8x8x1", "--json"]);
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = value["findings"].as_array().unwrap();
+    let failed = findings.iter().any(|finding| finding["severity"] == "error");
+    assert_eq!(output.status.code(), Some(i32::from(failed)), "exit code 1 for an error, and only for one");
     for finding in findings {
         for key in ["code", "severity", "step", "message", "remedy", "w2_cost"] {
             assert!(finding.get(key).is_some(), "{finding}");
@@ -49,7 +51,7 @@ fn codes(content: &str, steps: &str) -> Vec<String> {
 }
 
 #[test]
-fn broken_configurations_are_found_with_exit_code_0() {
+fn broken_configurations_are_found_with_exit_code_1() {
     let sd = r#""beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear""#;
     for (code, more, steps) in [
         (
@@ -76,7 +78,9 @@ fn broken_configurations_are_found_with_exit_code_0() {
 #[test]
 fn a_pasted_list_is_linted_and_explained() {
     let (_folder, path) = file("sigmas.txt", "sigmas = tensor([14.6, 5.0, 5.0,\n 1.0, 2.0, 0.1, 0.])");
-    let text = stdout(&["audit", "lint", &path, "--spectrum", "natural:8x8x1"]);
+    let output = fokker(&["audit", "lint", &path, "--spectrum", "natural:8x8x1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("error: repeated-sigma at step 1 (costs W2 "), "{text}");
     assert!(text.contains("error: non-monotone-sigma at step 3") && text.contains("remedy:"), "{text}");
     let text = stdout(&["audit", "lint", "preset:stable-diffusion-xl", "--steps", "10"]);
@@ -97,6 +101,9 @@ fn unreadable_files_give_one_line_and_exit_code_2() {
         ("[0, 0]", "positive"),
         (r#"{"beta_start": 1}"#, "_class_name"),
         (r#"{"_class_name": "FlowMatchEulerDiscreteScheduler"}"#, "flow-matching"),
+        (r#"{"_class_name": "UniPCMultistepScheduler"}"#, "predictor-corrector"),
+        // 3 t/(1 + 2 t) of five steps: the shift of Stable Diffusion 3.
+        ("[1.0, 0.9230769, 0.8181818, 0.6666667, 0.4285714, 0.0]", "list of flow matching"),
         (&format!(r#"{{{class}, "beta_start": "x"}}"#), "string"),
         (&format!(r#"{{{class}, "beta_start": -1}}"#), "beta_start"),
         (&format!(r#"{{{class}, "num_train_timesteps": 0}}"#), "num_train_timesteps"),

@@ -88,10 +88,10 @@ fn data_is_tuned_on_one_half_and_audited_on_the_other() {
 #[test]
 fn exports_are_read_back_as_the_same_grid() {
     let line = format!("{SMALL} --nfe 8");
-    let best = json(&line)["best"][0]["w2"].as_f64().unwrap();
+    let best = json(&format!("{line} --stop 0"))["best"][0]["w2"].as_f64().unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (form, prefix) in [("k-diffusion", "sigmas"), ("t", "t")] {
-        let text = succeed(&format!("{line} --export {form}"));
+        let text = succeed(&format!("{line} --stop 0 --export {form}"));
         let list = text.lines().find(|line| line.starts_with('[')).expect("a list is printed");
         std::fs::write(folder.path().join("grid.json"), list).unwrap();
         let audit = format!(
@@ -102,7 +102,6 @@ fn exports_are_read_back_as_the_same_grid() {
         let w2 = cells.iter().find(|cell| cell["scheme"] == "dpmpp-2m").unwrap()["w2"].as_f64().unwrap();
         assert!((w2 - best).abs() < 1e-9 * (1.0 + best), "{form}: {w2} and {best}");
     }
-    assert!(succeed(&format!("{line} --export diffusers")).contains("set_timesteps(sigmas=["));
 }
 
 #[test]
@@ -127,5 +126,36 @@ fn what_cannot_be_tuned_is_one_line_and_exit_2() {
         assert_eq!(ran.code, Some(2), "{line}: {}", ran.stderr);
         assert!(ran.stderr.starts_with("fokker: ") && ran.stderr.contains(word), "{line}: {}", ran.stderr);
         assert_eq!(ran.stderr.lines().count(), 1, "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_export_promises_what_its_sampler_delivers() {
+    let line = "audit tune --spectrum natural:6x6x1 --nfe 10 --schedule config:preset:stable-diffusion";
+    // The list for DPMSolverMultistep is audited as that: integer timesteps, then 0.
+    let text = succeed(&format!("{line} --scheme dpmpp-2m --export diffusers"));
+    let (heading, call) = text.split_once('\n').unwrap();
+    assert!(heading.contains("DPMSolverMultistepScheduler") && !text.contains("Euler"), "{text}");
+    assert!(call.starts_with("scheduler.set_timesteps(timesteps=["), "{text}");
+    let promised: f64 = heading.split_once("W2 ").unwrap().1.split(':').next().unwrap().parse().unwrap();
+    let inside = call.split_once('[').unwrap().1.split_once(']').unwrap().0;
+    let mut times: Vec<f64> = inside.split(", ").map(|k| k.parse::<f64>().unwrap() + 1.0).collect();
+    times.push(0.0);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.json"), serde_json::to_string(&times).unwrap()).unwrap();
+    let audit =
+        "audit errors --spectrum natural:6x6x1 --schedule config:preset:stable-diffusion --scheme dpmpp-2m";
+    let value: Value =
+        serde_json::from_str(&succeed_in(folder.path(), &format!("{audit} --grid t:t.json --json"))).unwrap();
+    let cells = value["cells"].as_array().unwrap();
+    let w2 = cells.iter().find(|cell| cell["scheme"] == "dpmpp-2m").unwrap()["w2"].as_f64().unwrap();
+    // Three digits are printed.
+    assert!((w2 - promised).abs() < 5e-3 * w2, "promised {promised}, delivered {w2}");
+    let text = succeed(&format!("{line} --scheme ddim --export diffusers"));
+    assert!(text.contains("EulerDiscreteScheduler") && text.contains("set_timesteps(sigmas=["), "{text}");
+    for form in ["diffusers", "k-diffusion"] {
+        let refused = run(&format!("{line} --scheme em --export {form}"));
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.stderr.contains("runs em"), "{}", refused.stderr);
     }
 }

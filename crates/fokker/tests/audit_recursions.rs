@@ -115,7 +115,7 @@ fn every_scheme_on_every_schedule_and_grid() {
             }
         }
     }
-    // 12 schemes on 5 schedules, 6 grids, 2 laws and 2 starts, but for the undefined ones.
+    // 14 schemes on 5 schedules, 6 grids, 2 laws and 2 starts, but for the undefined ones.
     assert!(compared > 1000, "{compared}");
 }
 

@@ -14,6 +14,7 @@ step, or as the dictionary of a diffusers ``scheduler_config.json``.
 
 from __future__ import annotations
 
+from ._arguments import Scheme
 from ._errors import Errors, errors
 from ._grids import Tuned, export, tune
 from ._lint import Finding, lint
@@ -23,6 +24,7 @@ from ._texture import Texture
 __all__ = [
     "Errors",
     "Finding",
+    "Scheme",
     "ScoreErrors",
     "Texture",
     "Tuned",

@@ -8,7 +8,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from .. import _fokker
-from ._arguments import Schedule, Step, Vector, law_of, sampler_of, schedule_of
+from ._arguments import Schedule, Scheme, Step, Vector, law_of, sampler_of, schedule_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def errors(
     covariance: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     spectrum: str | None = None,
-    scheme: str | Step = "dpmpp-2m",
+    scheme: str | Step | Scheme = "dpmpp-2m",
     steps: int | None = None,
     nfe: int | None = None,
     grid: str = "uniform",
@@ -68,10 +68,12 @@ def errors(
     ``nfe`` of score evaluations spread by ``grid`` (``"uniform"``, ``"quadratic"``, ``"log-snr"``,
     ``"karras"``) down to the time ``stop``, or its ``times`` or ``sigmas`` themselves.
 
-    A scheme is one of em, ei, relative-ei, heun-sde, ddpm, ddpm-exact, euler, heun, rk4, ddim,
-    dpmpp-2m, edm-heun, edm-churn[:S], or a function ``step(score, x, t, s, z)`` that moves rows x from
+    A scheme is one of em, ei, relative-ei, heun-sde, ddpm, ddpm-exact, ancestral (``DDPMScheduler`` and
+    Euler ancestral), euler, heun, rk4, ddim, dpmpp-2m, edm-heun, edm-churn[:S], or a function ``step(score, x, t, s, z)`` that moves rows x from
     time t to s < t with standard normals z, asking ``score(x, t)`` for ∇log p_t. It must be affine in x
-    and z when the score is, and move every row by itself; then it is audited by the same probe.
+    and z when the score is, move every row and column by itself, and remember nothing between calls; a
+    :class:`Scheme` declares what is passed from step to step. It is tried on every step of the grid, and
+    refused with the reason when its exact error cannot be read off; then it is audited by the same probe.
 
     The score is the exact one, or that of another law: ``score_eigenvalues`` (in the same axes),
     ``score_data`` or ``score_covariance`` with ``score_mean``. For a network see :func:`score_errors`.

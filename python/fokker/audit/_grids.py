@@ -69,12 +69,17 @@ def export(
     times: ArrayLike,
     program: Literal["k-diffusion", "comfyui", "diffusers", "t"],
     *,
+    scheme: str = "dpmpp-2m",
     schedule: Schedule = "linear:0.05:10",
 ) -> str:
-    """A grid of times as text to paste into another program.
+    """A grid of times as text to paste into another program, for its sampler that runs ``scheme``.
+
+    A grid is tuned for a scheme, and another sampler has another error with it: where no sampler of the
+    program runs the scheme, that is a ``ValueError``. diffusers takes integer timesteps for some, so that
+    levels are rounded, and those samplers end at 0.
 
     >>> import fokker
     >>> fokker.audit.export([1.0, 0.5, 0.0], "t")
     '[1.0, 0.5, 0.0]\\n'
     """
-    return schedule_of(schedule).export(_fokker.as_vector(times, "times").tolist(), program)
+    return schedule_of(schedule).export(_fokker.as_vector(times, "times").tolist(), program, scheme)

@@ -27,7 +27,7 @@ class Finding:
     message: str
     #: What to do.
     remedy: str
-    #: W₂ as it is minus W₂ repaired, where both are defined; below 0 when it hides another error.
+    #: W₂ as it is minus W₂ repaired, where both are defined and the remedy lowers W₂.
     w2_cost: float | None
 
 
@@ -66,4 +66,4 @@ def lint(
         sigmas = _fokker.as_vector(subject, "sigmas").tolist()
         if steps is not None:
             raise ValueError("a list of σ has its own steps: leave steps out")
-    return [Finding(**finding) for finding in _fokker.audit_lint(sigmas, text, steps or 30, law, scheme)]
+    return [Finding(**finding) for finding in _fokker.audit_lint(sigmas, text, steps, law, scheme)]

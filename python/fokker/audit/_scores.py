@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _fokker
-from ._arguments import Schedule, Score, Step, Vector, law_of, sampler_of, schedule_of
+from ._arguments import Schedule, Scheme, Score, Step, Vector, law_of, sampler_of, schedule_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ def score_errors(
     covariance: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     eigenvalues: ArrayLike | None = None,
-    scheme: str | Step = "dpmpp-2m",
+    scheme: str | Step | Scheme = "dpmpp-2m",
     steps: int | None = None,
     nfe: int | None = None,
     grid: str = "log-snr",

@@ -25,8 +25,8 @@ pub fn audit_errors<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let (report, used, grid, vectors, along) = run(py, |watch| {
         let schedule = &*schedule.schedule;
-        let (scheme, start) = (sampler.scheme(watch)?, start_of(start)?);
-        let grid = sampler.grid(&*scheme, schedule)?;
+        let start = start_of(start)?;
+        let (scheme, grid) = sampler.on(schedule, watch)?;
         let audit = match score {
             None => Audit::new(&law.law, schedule),
             Some(score) => Audit::with_score(&law.law, &score.law, schedule)?,

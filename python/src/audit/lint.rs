@@ -3,7 +3,7 @@
 use super::Law;
 use super::schedule::config_of;
 use crate::work::run;
-use fokker::audit::{Finding, lint_config, lint_sigmas, parse_sigmas};
+use fokker::audit::{Finding, LINT_SCHEME, LINT_STEPS, lint_config, lint_sigmas, parse_sigmas};
 use fokker::sampling::parse_scheme;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -15,20 +15,21 @@ pub fn audit_lint<'py>(
     py: Python<'py>,
     sigmas: Option<Vec<f64>>,
     text: Option<&str>,
-    steps: usize,
+    steps: Option<usize>,
     law: &Law,
     scheme: Option<&str>,
 ) -> PyResult<Bound<'py, PyList>> {
     let findings = run(py, |_| {
         let text = text.unwrap_or_default();
         if let Some(sigmas) = sigmas {
-            return lint_sigmas(&sigmas, &law.law, &*parse_scheme(scheme.unwrap_or("dpmpp-2m"))?);
+            return lint_sigmas(&sigmas, &law.law, &*parse_scheme(scheme.unwrap_or(LINT_SCHEME))?);
         }
         if !text.starts_with("preset:") && !text.trim_start().starts_with('{') {
-            let scheme = parse_scheme(scheme.unwrap_or("dpmpp-2m"))?;
+            let scheme = parse_scheme(scheme.unwrap_or(LINT_SCHEME))?;
             return lint_sigmas(&parse_sigmas(text)?, &law.law, &*scheme);
         }
         let config = config_of(text)?;
+        let steps = steps.unwrap_or(LINT_STEPS);
         lint_config(&config, steps, &law.law, &*parse_scheme(scheme.unwrap_or(config.scheme_name()))?)
     })?;
     let out = PyList::empty(py);

@@ -1,12 +1,10 @@
 //! Samplers: a scheme, by its name or written in Python, and a grid.
 
-use crate::callbacks::PythonScheme;
+use crate::callbacks::{Declared, PythonScheme};
 use crate::work::Watch;
 use fokker::audit::Start;
-use fokker::process::{Grid, Linear, Schedule, Spacing, Step};
-use fokker::sampling::{ReverseProcess, Scheme, parse_scheme, steps_within};
-use fokker::score::GaussianScore;
-use fokker::statistics::Gaussian;
+use fokker::process::{Grid, Schedule, Spacing};
+use fokker::sampling::{Scheme, parse_scheme, steps_within};
 use fokker::{Error, Result};
 use pyo3::prelude::*;
 
@@ -15,6 +13,10 @@ use pyo3::prelude::*;
 pub struct Sampler {
     #[pyo3(item)]
     scheme: SchemeOption,
+    #[pyo3(item)]
+    history: usize,
+    #[pyo3(item)]
+    noises: usize,
     #[pyo3(item)]
     grid: String,
     #[pyo3(item)]
@@ -37,24 +39,36 @@ enum SchemeOption {
 }
 
 impl Sampler {
-    /// The scheme; a step of Python is tried first.
-    pub(super) fn scheme<'a>(&'a self, watch: &'a Watch) -> Result<Box<dyn Scheme + 'a>> {
-        match &self.scheme {
-            SchemeOption::Name(name) => parse_scheme(name),
-            SchemeOption::Step(step) => {
-                // Tried on a law whose columns differ, between times at which every score exists.
-                let law = Gaussian::from_eigenvalues(ndarray::array![2.0, 0.5])?;
-                let schedule = Linear::new(0.05, 10.0, 1.0)?;
-                let score = GaussianScore::new(&law, &schedule);
-                let process = ReverseProcess::new(&schedule, &score);
-                let trial = Step { t: 0.6, s: 0.5, previous: Some(0.7), last: false, steps: 10 };
-                Ok(Box::new(PythonScheme::new(step, watch, &process, &trial)?))
+    /// The scheme and its grid on a schedule; a step of Python is tried on all of it.
+    pub(super) fn on<'a>(
+        &'a self,
+        schedule: &dyn Schedule,
+        watch: &'a Watch,
+    ) -> Result<(Box<dyn Scheme + 'a>, Grid)> {
+        let step = match &self.scheme {
+            SchemeOption::Name(name) => {
+                let scheme = parse_scheme(name)?;
+                let grid = self.grid(&*scheme, schedule)?;
+                return Ok((scheme, grid));
             }
+            SchemeOption::Step(step) => step,
+        };
+        let mut scheme =
+            PythonScheme::new(step, Declared { history: self.history, noises: self.noises }, watch);
+        if self.nfe.is_some() {
+            // How many steps the budget allows is known once a step was called: two, for the first
+            // one may ask less.
+            let inner = |share: f64| share * schedule.horizon();
+            let trial = Grid::from_times(vec![inner(0.6), inner(0.5), inner(0.4)], schedule)?;
+            scheme.check(&trial, schedule)?;
         }
+        let grid = self.grid(&scheme, schedule)?;
+        scheme.check(&grid, schedule)?;
+        Ok((Box::new(scheme), grid))
     }
 
     /// The grid of the scheme on a schedule.
-    pub(super) fn grid(&self, scheme: &dyn Scheme, schedule: &dyn Schedule) -> Result<Grid> {
+    fn grid(&self, scheme: &dyn Scheme, schedule: &dyn Schedule) -> Result<Grid> {
         match (&self.times, &self.sigmas) {
             (Some(times), _) => Grid::from_times(times.clone(), schedule),
             (_, Some(sigmas)) => Grid::from_sigmas(sigmas.clone(), schedule),

@@ -8,6 +8,7 @@ use fokker::audit::Export;
 use fokker::process::{
     DiscreteBetas, Grid, OrnsteinUhlenbeck, Schedule, SchedulerConfig, TrainingTable, parse_schedule,
 };
+use fokker::sampling::parse_scheme;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -73,13 +74,17 @@ impl PySchedule {
     }
 
     /// The grid of these times as text for another program.
-    #[pyo3(signature = (times, program))]
-    fn export(&self, py: Python, times: Vec<f64>, program: &str) -> PyResult<String> {
+    #[pyo3(signature = (times, program, scheme))]
+    fn export(&self, py: Python, times: Vec<f64>, program: &str, scheme: &str) -> PyResult<String> {
         let render = || {
             let export: Export = program.parse()?;
             let grid = Grid::from_times(times, &*self.schedule)?;
             let table = TrainingTable::from_schedule(&*self.schedule, self.levels.unwrap_or(1000))?;
-            Ok(export.render(&grid, &table))
+            let found = export.render(&grid, (&*self.schedule, &table), &*parse_scheme(scheme)?)?;
+            Ok(match export {
+                Export::Times => found.text,
+                _ => format!("# {scheme}: {}\n{}", found.sampler, found.text),
+            })
         };
         render().map_err(|error| raise(py, error))
     }

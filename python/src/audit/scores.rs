@@ -27,8 +27,7 @@ pub fn audit_affine<'py>(
     let (rows, noise) = (rows.as_array(), noise.as_array());
     let (w2, used, mut shares) = run(py, |watch| {
         let schedule = &*schedule.schedule;
-        let scheme = sampler.scheme(watch)?;
-        let grid = sampler.grid(&*scheme, schedule)?;
+        let (scheme, grid) = sampler.on(schedule, watch)?;
         let score = PythonScore { call: &score, dim: law.law.dim(), watch };
         let part = AffinePart::new(&score, schedule, rows.to_owned(), noise.to_owned())?;
         let w2 = affine_w2(&law.law, &part, schedule, (&*scheme, &grid), Start::Normal)?;
@@ -58,8 +57,7 @@ pub fn audit_sample<'py>(
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let x = run(py, |watch| {
         let schedule = &*schedule.schedule;
-        let scheme = sampler.scheme(watch)?;
-        let grid = sampler.grid(&*scheme, schedule)?;
+        let (scheme, grid) = sampler.on(schedule, watch)?;
         let score = PythonScore { call: &score, dim, watch };
         let options =
             SampleOptions { particles, first: 0, start: sampling::Start::Normal, seed, monitor: watch };

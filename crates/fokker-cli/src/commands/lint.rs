@@ -1,12 +1,12 @@
 //! `fokker audit lint`: what is wrong with a configuration or a list of σ.
 
-use super::law;
+use super::{Outcome, law};
 use crate::args::{Global, LawArguments, LintArguments, LintLaw};
 use crate::files::read_text;
 use crate::progress::Progress;
 use crate::report::{number, wrapped};
 use anyhow::{Context, bail};
-use fokker::audit::{Finding, Severity, lint_config, lint_sigmas, parse_sigmas};
+use fokker::audit::{Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, lint_sigmas, parse_sigmas};
 use fokker::process::SchedulerConfig;
 use fokker::sampling::parse_scheme;
 use std::path::Path;
@@ -21,11 +21,11 @@ enum Subject {
 }
 
 /// Runs the command.
-pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<String> {
+pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<Outcome> {
     let subject = subject(arguments)?;
     let default = match &subject {
         Subject::Config { config, .. } => config.scheme_name(),
-        Subject::Sigmas(_) => "dpmpp-2m",
+        Subject::Sigmas(_) => LINT_SCHEME,
     };
     let scheme = parse_scheme(arguments.scheme.as_deref().unwrap_or(default))?;
     let law = law::read(&law_arguments(&arguments.law), &Progress::new(global.quiet))?;
@@ -37,20 +37,22 @@ pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<String>
         law.description
     );
     if global.dry_run {
-        return Ok(heading);
+        return Ok(heading.into());
     }
     let findings = match &subject {
         Subject::Config { config, steps } => lint_config(config, *steps, &law.data, &*scheme)?,
         Subject::Sigmas(sigmas) => lint_sigmas(sigmas, &law.data, &*scheme)?,
     };
-    if global.json {
-        return Ok(serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))? + "\n");
-    }
-    Ok(heading + "\n" + &render(&findings))
+    let text = match global.json {
+        true => serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))? + "\n",
+        false => heading + "\n" + &render(&findings),
+    };
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(Outcome { text, code: u8::from(failed) })
 }
 
 fn subject(arguments: &LintArguments) -> anyhow::Result<Subject> {
-    let steps = arguments.steps.unwrap_or(30);
+    let steps = arguments.steps.unwrap_or(LINT_STEPS);
     let config = |config| Ok(Subject::Config { config: Box::new(config), steps });
     let name = arguments.file.display().to_string();
     if let Some(preset) = name.strip_prefix("preset:") {
@@ -99,11 +101,7 @@ fn render(findings: &[Finding]) -> String {
             Severity::Info => "info",
         };
         let step = finding.step.map_or_else(String::new, |step| format!(" at step {step}"));
-        // Flaws can cancel other errors on a given law: a cost below zero.
-        let cost = finding.w2_cost.map_or_else(String::new, |cost| match cost < 0.0 {
-            true => format!(" (happens to hide W2 {} here)", number(-cost)),
-            false => format!(" (costs W2 {})", number(cost)),
-        });
+        let cost = finding.w2_cost.map_or_else(String::new, |cost| format!(" (costs W2 {})", number(cost)));
         text += &format!("{severity}: {}{step}{cost}\n", finding.code.name());
         let lines = format!("  {}\n  remedy: {}", finding.message, finding.remedy);
         text += &format!("{}\n\n", wrapped(&lines));

@@ -15,13 +15,33 @@ mod tune;
 
 use crate::args::{Arguments, AuditCommand, Command, PopulationCommand, SpectralCommand, TransportCommand};
 
-/// Runs the command and returns what goes to stdout.
-pub fn run(arguments: &Arguments) -> anyhow::Result<String> {
+/// What goes to stdout, and the exit code with which it was found.
+pub struct Outcome {
+    pub text: String,
+    pub code: u8,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Outcome { text, code: 0 }
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    if let Command::Audit(AuditCommand::Lint(lint)) = &arguments.command {
+        return lint::run(lint, &arguments.global);
+    }
+    text(arguments).map(Outcome::from)
+}
+
+/// Of a command that has no other exit code than its errors'.
+fn text(arguments: &Arguments) -> anyhow::Result<String> {
     match &arguments.command {
         Command::Demo => demo::run(&arguments.global),
         Command::Audit(AuditCommand::Errors(errors)) => errors::run(errors, &arguments.global),
         Command::Audit(AuditCommand::Tune(tune)) => tune::run(tune, &arguments.global),
-        Command::Audit(AuditCommand::Lint(lint)) => lint::run(lint, &arguments.global),
+        Command::Audit(AuditCommand::Lint(lint)) => Ok(lint::run(lint, &arguments.global)?.text),
         Command::Audit(AuditCommand::Texture(texture)) => texture::run(texture, &arguments.global),
         Command::Population(PopulationCommand::Fit(fit)) => population::fit(fit, &arguments.global),
         Command::Population(PopulationCommand::Predict(predict)) => {

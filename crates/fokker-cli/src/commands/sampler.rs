@@ -87,6 +87,7 @@ pub fn grid(text: &str, schedule: &dyn Schedule) -> anyhow::Result<GridSource> {
         let known = "uniform, quadratic, log-snr, karras[:ρ[:σmin:σmax]], sigmas:FILE, t:FILE";
         return match text.parse() {
             Ok(spacing) => Ok(GridSource::Rule(spacing)),
+            Err(error @ Error::Parse { .. }) => Err(error.into()),
             Err(_) => bail!("unknown grid {text:?}, and no such file; known: {known}"),
         };
     };

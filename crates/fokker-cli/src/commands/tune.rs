@@ -7,12 +7,12 @@ use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
 use fokker::Limits;
-use fokker::audit::Export;
 use fokker::audit::tune::{
     Robust, Transfer, TuneOptions, Tuned, neighbours, transfer, tune, unseen_neighbours,
 };
+use fokker::audit::{Audit, Export, Start, sigma_list};
 use fokker::process::{Grid, Schedule, TrainingTable};
-use fokker::sampling::Scheme;
+use fokker::sampling::{Scheme, evaluations, parse_scheme};
 use fokker::statistics::Gaussian;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -113,12 +113,12 @@ pub fn run(arguments: &TuneArguments, global: &Global) -> anyhow::Result<String>
     }
     let training = sampler::training_table(&arguments.schedule, &*schedule)?;
     if let Some(form) = arguments.export {
-        return exported(&results, form.into(), &training, &*schedule);
+        return exported(&results, form.into(), &training, &problem);
     }
     let table = render(&results, arguments.format);
     Ok(match arguments.format {
         Format::Table => {
-            let grids = exported(&results, Export::KDiffusion, &training, &*schedule)?;
+            let grids = grids(&results, &*schedule)?;
             format!("{heading}\n{table}\n{grids}")
         }
         _ => table,
@@ -293,20 +293,47 @@ pub fn render(results: &[TuneResult], format: Format) -> String {
     Report { header, rows, labels }.render(format) + if format == Format::Table { &notes } else { "" }
 }
 
-/// The best grid of each budget, ready to paste.
+/// The best grid of each budget, in σ/α, with its error here.
+fn grids(results: &[TuneResult], schedule: &dyn Schedule) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for best in best(results) {
+        if let Some(result) = results.iter().find(|r| r.nfe == best.nfe && r.w2 == Some(best.w2)) {
+            let grid = Grid::from_times(result.t.clone(), schedule)?;
+            text += &format!("# {}, {} evaluations, W2 {}\n", best.scheme, best.nfe, number(best.w2));
+            text += &sigma_list(&grid);
+        }
+    }
+    Ok(text)
+}
+
+/// The grid of each budget that is the best where it is pasted, with its error there.
 fn exported(
     results: &[TuneResult],
     form: Export,
     training: &TrainingTable,
-    schedule: &dyn Schedule,
+    problem: &Problem,
 ) -> anyhow::Result<String> {
+    let audit = Audit::new(problem.data, problem.schedule);
+    let export = |result: &TuneResult| -> fokker::Result<(f64, String)> {
+        let (scheme, grid) =
+            (parse_scheme(&result.scheme)?, Grid::from_times(result.t.clone(), problem.schedule)?);
+        let found = form.render(&grid, (problem.schedule, training), &*scheme)?;
+        let start = if result.start == "exact" { Start::Exact } else { Start::Normal };
+        let w2 = found.w2(&audit, &*scheme, start)?;
+        let used = evaluations(&*scheme, &found.grid);
+        let heading =
+            format!("# {}, {used} evaluations, W2 {}: {}\n", result.scheme, number(w2), found.sampler);
+        Ok((w2, heading + &found.text))
+    };
     let mut text = String::new();
-    for best in best(results) {
-        let found = results.iter().find(|r| r.nfe == best.nfe && r.w2 == Some(best.w2));
-        if let Some(result) = found {
-            let grid = Grid::from_times(result.t.clone(), schedule)?;
-            text += &format!("# {}, {} evaluations, W2 {}\n", best.scheme, best.nfe, number(best.w2));
-            text += &form.render(&grid, training);
+    for Best { nfe, .. } in best(results) {
+        let tuned = results.iter().filter(|result| result.nfe == nfe && result.w2.is_some());
+        let (found, refused): (Vec<_>, Vec<_>) = tuned.map(export).partition(Result::is_ok);
+        let best = found.into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
+        match (best, refused.into_iter().find_map(Result::err)) {
+            (Some((_, best)), _) => text += &best,
+            (None, Some(reason)) => return Err(reason.into()),
+            (None, None) => {}
         }
     }
     Ok(text)

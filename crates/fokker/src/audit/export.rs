@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! k-diffusion, ComfyUI    σ_0 > … > σ_N, a Python list; the trailing 0 is there when stop is 0
-//! diffusers               set_timesteps(sigmas=σ) or set_timesteps(timesteps=…), N timesteps by
-//!                         inverting the training table
+//! diffusers               set_timesteps(sigmas=σ) or set_timesteps(timesteps=…), N integers by
+//!                         inverting the training table, then 0
 //! t                       t_0 > … > t_N, for this program
 //! ```
 //!
-//! σ is noise over signal and has no convention of its own; k-diffusion's samples are x/α, so a
-//! list that stops above 0 leaves them larger by 1/α than the marginal that is audited.
+//! A grid is the best for one scheme, so an export is for the sampler that runs this scheme, and is
+//! refused where there is none. What that sampler draws is not quite what was audited: it may round
+//! levels to timesteps, end at 0, start from σ_0 z and return x = y/α. [`Exported::w2`] is its own error.
 
-use crate::process::{Grid, TrainingTable};
+use super::{Audit, Start};
+use crate::process::{Grid, Schedule, TrainingTable};
+use crate::sampling::Scheme;
 use crate::{Error, Result};
 use std::str::FromStr;
 
@@ -46,39 +49,136 @@ impl FromStr for Export {
     }
 }
 
-impl Export {
-    /// The text to paste, ending with a newline; `table` is what the network was trained on.
+/// A grid for another program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exported {
+    /// The text to paste, ending with a newline.
+    pub text: String,
+    /// Who runs it, with the settings that it needs.
+    pub sampler: &'static str,
+    /// The grid that is run: with timesteps, the levels of these integers, then 0.
+    pub grid: Grid,
+    /// Whether the sampler works on x = y/α, from σ_0 z.
+    in_sigma: bool,
+}
+
+impl Exported {
+    /// W₂ between the data and what the sampler draws with the exact score; `start` is where this
+    /// program starts, others as they do.
     ///
-    /// Numbers are printed so that reading them gives the same bits. Timesteps are integers for
-    /// schedulers that only take those; where two would coincide only σ are given, and a comment
-    /// says so.
+    /// # Errors
+    /// As [`Audit::errors`].
+    pub fn w2(&self, audit: &Audit, scheme: &dyn Scheme, start: Start) -> Result<f64> {
+        let run = audit.run(scheme, &self.grid)?;
+        if self.in_sigma { audit.w2_in_sigma(&run) } else { Ok(audit.report(&run, start)?.w2) }
+    }
+}
+
+/// How a program runs a scheme.
+struct Runner {
+    sampler: &'static str,
+    takes: Levels,
+    in_sigma: bool,
+}
+
+/// What a sampler takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Levels {
+    Times,
+    Sigmas,
+    Timesteps,
+}
+
+impl Export {
+    /// The grid for the sampler of this program that runs the scheme; `table` is what the network was
+    /// trained on. Numbers are printed so that reading them gives the same bits; levels nearest to
+    /// one timestep are one.
+    ///
+    /// # Errors
+    /// A scheme that no sampler of the program runs.
     ///
     /// ```
-    /// use fokker::{audit::{Export, parse_sigmas}, process::*};
+    /// use fokker::{audit::{Export, parse_sigmas}, process::*, sampling::{DpmPlusPlus2M, EulerMaruyama}};
     /// let schedule = Linear::new(0.05, 10.0, 1.0).unwrap();
     /// let grid = Grid::new(Spacing::KARRAS, 3, 0.0, &schedule).unwrap();
     /// let table = TrainingTable::from_schedule(&schedule, 1000).unwrap();
-    /// let text = Export::KDiffusion.render(&grid, &table);
-    /// assert!(text.starts_with("[152.") && text.ends_with(", 0.0]\n"));
-    /// assert_eq!(parse_sigmas(&text).unwrap(), grid.sigmas());
+    /// let found = Export::KDiffusion.render(&grid, (&schedule, &table), &DpmPlusPlus2M).unwrap();
+    /// assert!(found.text.starts_with("[152.") && found.text.ends_with(", 0.0]\n"));
+    /// assert_eq!(parse_sigmas(&found.text).unwrap(), grid.sigmas());
+    /// assert!(found.sampler.starts_with("sample_dpmpp_2m"));
+    /// assert!(Export::KDiffusion.render(&grid, (&schedule, &table), &EulerMaruyama).is_err());
     /// ```
-    pub fn render(self, grid: &Grid, table: &TrainingTable) -> String {
-        match self {
-            Export::KDiffusion => python_list(grid.sigmas()) + "\n",
-            Export::Times => python_list(grid.times()) + "\n",
-            Export::Diffusers => {
-                let sigmas = python_list(grid.sigmas());
-                let euler = format!("scheduler.set_timesteps(sigmas={sigmas})  # EulerDiscreteScheduler\n");
-                let others = "DDPM, Heun, DPMSolverMultistep; use_karras_sigmas must be off";
-                match integer_timesteps(grid, table) {
-                    Ok(timesteps) => {
-                        euler + &format!("scheduler.set_timesteps(timesteps={timesteps:?})  # {others}\n")
-                    }
-                    Err(error) => euler + &format!("# no list of integer timesteps: {error}\n"),
-                }
+    pub fn render(
+        self,
+        grid: &Grid,
+        (schedule, table): (&dyn Schedule, &TrainingTable),
+        scheme: &dyn Scheme,
+    ) -> Result<Exported> {
+        let Runner { sampler, takes, in_sigma } = self.runner(scheme.name())?;
+        let (text, grid) = match takes {
+            Levels::Times => (python_list(grid.times()) + "\n", grid.clone()),
+            Levels::Sigmas if self == Export::KDiffusion => (sigma_list(grid), grid.clone()),
+            Levels::Sigmas => {
+                (format!("scheduler.set_timesteps(sigmas={})\n", python_list(grid.sigmas())), grid.clone())
+            }
+            Levels::Timesteps => {
+                let mut steps = rounded(grid, table);
+                steps.dedup();
+                let count = table.sigmas().len() as f64;
+                let time = |&k: &usize| schedule.horizon() * ((k + 1) as f64 / count);
+                let times = steps.iter().map(time).chain([0.0]).collect();
+                (
+                    format!("scheduler.set_timesteps(timesteps={steps:?})\n"),
+                    Grid::from_times(times, schedule)?,
+                )
+            }
+        };
+        Ok(Exported { text, sampler, grid, in_sigma })
+    }
+
+    /// Who runs a scheme.
+    fn runner(self, scheme: &str) -> Result<Runner> {
+        let run = |sampler, takes, in_sigma| Ok(Runner { sampler, takes, in_sigma });
+        let (sigmas, timesteps) = (Levels::Sigmas, Levels::Timesteps);
+        match (self, scheme) {
+            (Export::Times, _) => run("fokker", Levels::Times, false),
+            (Export::KDiffusion, "ddim") => run("sample_euler", sigmas, true),
+            (Export::KDiffusion, "dpmpp-2m") => run("sample_dpmpp_2m", sigmas, true),
+            (Export::KDiffusion, "edm-heun") => run("sample_heun", sigmas, true),
+            (Export::KDiffusion, "ancestral") => run("sample_euler_ancestral", sigmas, true),
+            (Export::Diffusers, "ddim") => {
+                run("EulerDiscreteScheduler (timestep_spacing trailing)", sigmas, true)
+            }
+            (Export::Diffusers, "edm-heun") => {
+                run("HeunDiscreteScheduler (timestep_spacing trailing)", timesteps, true)
+            }
+            (Export::Diffusers, "dpmpp-2m") => {
+                run("DPMSolverMultistepScheduler (solver_order 2, no Karras sigmas)", timesteps, false)
+            }
+            (Export::Diffusers, "ancestral") => {
+                run("DDPMScheduler (variance_type fixed_small)", timesteps, false)
+            }
+            (program, _) => {
+                let (name, known) = match program {
+                    Export::Diffusers => ("diffusers", "ddim, edm-heun, dpmpp-2m, ancestral"),
+                    _ => ("k-diffusion", "ddim, edm-heun, dpmpp-2m, ancestral"),
+                };
+                Err(Error::Undefined {
+                    what: "this export",
+                    reason: format!(
+                        "no sampler of {name} that takes a grid runs {scheme}; another one would not \
+                         have this error ({known} are run)"
+                    ),
+                    remedy: "tune one of these, or export t",
+                })
             }
         }
     }
+}
+
+/// The σ/α of a grid as a Python list, with a newline.
+pub fn sigma_list(grid: &Grid) -> String {
+    python_list(grid.sigmas()) + "\n"
 }
 
 /// Timesteps at the start of each step, `[steps]`, by inverting the training table as diffusers
@@ -102,8 +202,7 @@ pub fn timesteps(grid: &Grid, table: &TrainingTable) -> Vec<f64> {
 /// # Errors
 /// Two steps that would start at the same timestep.
 pub fn integer_timesteps(grid: &Grid, table: &TrainingTable) -> Result<Vec<usize>> {
-    let rounded: Vec<usize> =
-        timesteps(grid, table).into_iter().map(|t| t.round_ties_even() as usize).collect();
+    let rounded = rounded(grid, table);
     match rounded.windows(2).position(|pair| pair[0] == pair[1]) {
         None => Ok(rounded),
         Some(i) => Err(Error::Undefined {
@@ -112,6 +211,10 @@ pub fn integer_timesteps(grid: &Grid, table: &TrainingTable) -> Result<Vec<usize
             remedy: "use the sigmas, or fewer steps",
         }),
     }
+}
+
+fn rounded(grid: &Grid, table: &TrainingTable) -> Vec<usize> {
+    timesteps(grid, table).into_iter().map(|t| t.round_ties_even() as usize).collect()
 }
 
 fn python_list(values: &[f64]) -> String {
@@ -172,20 +275,62 @@ pub fn parse_sigmas(text: &str) -> Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problems::natural_image_spectrum;
     use crate::process::{Linear, SchedulerConfig, Spacing};
+    use crate::sampling::{Ddim, DpmPlusPlus2M, EulerMaruyama, Heun};
+    use crate::statistics::Gaussian;
 
     #[test]
     fn every_export_reads_back_to_the_same_bits() {
         let config = SchedulerConfig::preset("stable-diffusion-xl").unwrap();
         let (schedule, table) = (config.schedule().unwrap(), config.table().unwrap());
         let grid = Grid::new(Spacing::KARRAS, 20, 0.0, &schedule).unwrap();
-        assert_eq!(parse_sigmas(&Export::KDiffusion.render(&grid, &table)).unwrap(), grid.sigmas());
-        assert_eq!(parse_sigmas(&Export::Times.render(&grid, &table)).unwrap(), grid.times());
-        let text = Export::Diffusers.render(&grid, &table);
-        assert_eq!(parse_sigmas(&text).unwrap(), grid.sigmas());
-        assert_eq!(text.lines().count(), 2, "{text}");
-        let again = Grid::from_sigmas(parse_sigmas(&text).unwrap(), &schedule).unwrap();
+        let on = (&schedule as &dyn Schedule, &table);
+        for program in [Export::KDiffusion, Export::Diffusers] {
+            let found = program.render(&grid, on, &Ddim).unwrap();
+            assert_eq!(parse_sigmas(&found.text).unwrap(), grid.sigmas());
+            assert_eq!(found.grid, grid);
+        }
+        let found = Export::Times.render(&grid, on, &EulerMaruyama).unwrap();
+        assert_eq!(parse_sigmas(&found.text).unwrap(), grid.times());
+        let again = Grid::from_sigmas(grid.sigmas().to_vec(), &schedule).unwrap();
         assert!(again.times().iter().zip(grid.times()).all(|(a, b)| (a - b).abs() < 1e-9));
+    }
+
+    #[test]
+    fn an_export_has_the_error_of_the_sampler_that_runs_it() {
+        let config = SchedulerConfig::preset("stable-diffusion-xl").unwrap();
+        let (schedule, table) = (config.schedule().unwrap(), config.table().unwrap());
+        let law = Gaussian::from_eigenvalues(natural_image_spectrum(8, 8, 1).unwrap()).unwrap();
+        let audit = Audit::new(&law, &schedule);
+        let on = (&schedule as &dyn Schedule, &table);
+        // DPMSolverMultistep runs the levels of its integers, then 0, from N(0, I).
+        let grid = Grid::new(Spacing::KARRAS, 10, 0.5, &schedule).unwrap();
+        let found = Export::Diffusers.render(&grid, on, &DpmPlusPlus2M).unwrap();
+        let integers: Vec<f64> = parse_sigmas(&found.text).unwrap();
+        let levels: Vec<f64> = integers.iter().map(|&k| table.sigma_at(k)).chain([0.0]).collect();
+        let expected =
+            audit.errors(&DpmPlusPlus2M, &Grid::from_sigmas(levels, &schedule).unwrap(), Start::Normal);
+        let w2 = found.w2(&audit, &DpmPlusPlus2M, Start::Normal).unwrap();
+        assert!((w2 - expected.unwrap().w2).abs() < 1e-9, "{w2}");
+        // sample_euler by hand: x from σ_0 z, x ← x + (σ' − σ) σ x/(λ + σ²), and x is what is drawn.
+        let found = Export::KDiffusion.render(&grid, on, &Ddim).unwrap();
+        let drawn = |value: f64| {
+            let sigmas = grid.sigmas();
+            let step =
+                |x: f64, pair: &[f64]| x + (pair[1] - pair[0]) * pair[0] * x / (value + pair[0] * pair[0]);
+            sigmas.windows(2).fold(sigmas[0], step)
+        };
+        let squares = law.values().iter().map(|&value| (drawn(value) - value.sqrt()).powi(2));
+        let expected = squares.sum::<f64>().sqrt();
+        let w2 = found.w2(&audit, &Ddim, Start::Normal).unwrap();
+        assert!((w2 - expected).abs() < 1e-10 * (1.0 + expected), "{w2} and {expected}");
+        for scheme in [&EulerMaruyama as &dyn Scheme, &Heun] {
+            for program in [Export::KDiffusion, Export::Diffusers] {
+                let error = program.render(&grid, on, scheme).unwrap_err();
+                assert!(error.is_input() && error.to_string().contains(scheme.name()), "{error}");
+            }
+        }
     }
 
     #[test]
@@ -206,7 +351,9 @@ mod tests {
         let table = config.table().unwrap();
         let error = integer_timesteps(&grid, &table).unwrap_err().to_string();
         assert!(error.contains("timestep 999"), "{error}");
-        assert!(Export::Diffusers.render(&grid, &table).contains("# no list of integer timesteps"));
+        // An export makes them one.
+        let found = Export::Diffusers.render(&grid, (&config.schedule().unwrap(), &table), &DpmPlusPlus2M);
+        assert_eq!(found.unwrap().text, "scheduler.set_timesteps(timesteps=[999])\n");
         assert_eq!(integer_timesteps(&config.grid(5).unwrap(), &table).unwrap(), [801, 601, 401, 201, 1]);
     }
 

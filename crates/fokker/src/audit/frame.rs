@@ -47,6 +47,14 @@ impl Law {
 }
 
 impl Law {
+    /// The law of a multiple.
+    pub fn scaled(&self, by: f64) -> Law {
+        match self {
+            Law::Modes { mean, deviation } => Law::Modes { mean: mean * by, deviation: deviation * by.abs() },
+            Law::Factor { mean, factor } => Law::Factor { mean: mean * by, factor: factor * by },
+        }
+    }
+
     /// The given coordinates of independent ones.
     pub fn columns(&self, range: std::ops::Range<usize>) -> Law {
         match self {

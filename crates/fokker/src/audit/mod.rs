@@ -41,11 +41,13 @@ mod frame;
 mod lint;
 mod matrix;
 mod probe;
+mod purity;
 mod report;
 pub mod tune;
 
 pub use affine::{AffinePart, OnClock, ScoreAudit, affine_w2, audit_score};
-pub use export::{Export, integer_timesteps, parse_sigmas, timesteps};
-pub use lint::{Code, Finding, Severity, lint_config, lint_sigmas};
+pub use export::{Export, Exported, integer_timesteps, parse_sigmas, sigma_list, timesteps};
+pub use lint::{Code, Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, lint_sigmas};
 pub use matrix::{MatrixPropagation, propagate_matrix};
+pub use purity::{Checked, check_scheme};
 pub use report::{Audit, ErrorReport, PerEigenvalue, Run, Start};

@@ -3,10 +3,10 @@
 use super::frame::{Frame, Law, squares};
 use super::probe::Propagation;
 use super::{continuous, probe};
-use crate::process::{Grid, Schedule};
+use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule};
 use crate::sampling::{Limit, Scheme};
 use crate::statistics::Gaussian;
-use crate::{Error, Result, all_finite};
+use crate::{Error, Result, all_finite, finite};
 use ndarray::{Array1, Axis, Slice};
 
 /// What to do about errors beyond the range of numbers.
@@ -181,6 +181,16 @@ impl<'a> Audit<'a> {
             discretisation: next(),
             score: next(),
         })
+    }
+
+    /// W₂ of a run by programs that work on x = y/α: from σ_0 z instead of √(1 + σ_0²) z, and x at
+    /// the stop is what they return.
+    pub(super) fn w2_in_sigma(&self, run: &Run) -> Result<f64> {
+        let used = self.used.as_ref().unwrap_or(&self.exact);
+        let clock = |t| self.schedule.clock(t);
+        let begin = used.normal().scaled(Ou::variance(clock(run.start)).sqrt());
+        let drawn = begin.after(run.used.as_ref().unwrap_or(&run.exact)).scaled(clock(run.stop).exp());
+        finite("W₂", used.wasserstein2(&drawn, &used.marginal(self.schedule, 0.0))?, OVERFLOW)
     }
 
     /// Runs a scheme and reports its errors: [`Audit::run`], then [`Audit::report`].

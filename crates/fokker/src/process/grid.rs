@@ -67,12 +67,21 @@ impl FromStr for Spacing {
         };
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
-        let values = parts.map(str::parse).collect::<std::result::Result<Vec<f64>, _>>();
-        match (name, values.map_err(|_| unknown())?.as_slice()) {
+        if !["uniform", "quadratic", "log-snr", "karras"].contains(&name) {
+            return Err(unknown());
+        }
+        let values = numbers("the grid", text, parts)?;
+        match (name, values.as_slice()) {
             ("uniform", []) => Ok(Spacing::Uniform),
             ("quadratic", []) => Ok(Spacing::Quadratic),
             ("log-snr", []) => Ok(Spacing::LogSnr),
             ("karras", []) => Ok(Spacing::KARRAS),
+            ("karras", &[rho, ..]) if !(rho > 0.0 && rho.is_finite()) => Err(Error::Parse {
+                what: "the grid",
+                reason: format!(
+                    "in {text} the exponent ρ must be positive and finite, found {rho}; 7 is usual"
+                ),
+            }),
             ("karras", &[rho]) => Ok(Spacing::Karras { rho, sigma_min: None, sigma_max: None }),
             ("karras", &[rho, min, max]) => {
                 Ok(Spacing::Karras { rho, sigma_min: Some(min), sigma_max: Some(max) })
@@ -80,6 +89,46 @@ impl FromStr for Spacing {
             _ => Err(unknown()),
         }
     }
+}
+
+/// Whether a list is of flow matching, `x_t = (1 − t) x_0 + t z` with σ = t: it starts at 1, or just
+/// below, and no σ is larger. As noise over signal, σ = 1 is as much data as noise, and nobody starts
+/// to sample there.
+///
+/// ```
+/// use fokker::process::is_flow_matching;
+/// assert!(is_flow_matching(&[1.0, 0.9, 0.6, 0.0]) && is_flow_matching(&[0.9997, 0.5, 0.0]));
+/// assert!(!is_flow_matching(&[14.6, 0.5, 0.0]) && !is_flow_matching(&[0.8, 0.4, 0.0]));
+/// ```
+pub fn is_flow_matching(sigmas: &[f64]) -> bool {
+    let largest = sigmas.iter().copied().fold(0.0, f64::max);
+    (0.99..=1.0).contains(&largest)
+}
+
+/// Refuses a list of flow matching instead of judging it as noise over signal.
+pub(crate) fn refuse_flow_matching(sigmas: &[f64]) -> Result<()> {
+    if !is_flow_matching(sigmas) {
+        return Ok(());
+    }
+    Err(Error::Undefined {
+        what: "the audit of this list of σ",
+        reason: format!("it starts at {} and no σ is above 1: a list of flow matching", sigmas[0]),
+        remedy: "flow matching, x_t = (1 − t) x_0 + t z, is not audited yet",
+    })
+}
+
+/// The values of a specification `name:value:…`.
+pub(super) fn numbers<'a>(
+    what: &'static str,
+    text: &str,
+    parts: impl Iterator<Item = &'a str>,
+) -> Result<Vec<f64>> {
+    let read = |part: &str| {
+        let short = |text: &str| text.chars().take(40).collect::<String>();
+        let reason = || format!("in {}, {} is no number", short(text), short(part));
+        part.parse().map_err(|_| Error::Parse { what, reason: reason() })
+    };
+    parts.map(read).collect()
 }
 
 /// A validated grid `t_0 > t_1 > … > t_N ≥ 0` with the ratios σ/α at its times.
@@ -158,8 +207,17 @@ impl Grid {
     /// The grid of the given noise-over-signal ratios σ/α, as exported by EDM-style samplers.
     ///
     /// # Errors
-    /// As [`Grid::from_times`]; the first ratio must not exceed the one at the horizon.
+    /// As [`Grid::from_times`]; the first ratio must not exceed the one at the horizon; a list of
+    /// [flow matching](is_flow_matching), on a schedule that goes further.
     pub fn from_sigmas(sigmas: Vec<f64>, schedule: &dyn Schedule) -> Result<Self> {
+        if OrnsteinUhlenbeck::noise_ratio(schedule.clock(schedule.horizon())) > 1.01 {
+            refuse_flow_matching(&sigmas)?;
+        }
+        Grid::at_sigmas(sigmas, schedule)
+    }
+
+    /// The same for levels that are known to be noise over signal.
+    pub(crate) fn at_sigmas(sigmas: Vec<f64>, schedule: &dyn Schedule) -> Result<Self> {
         check_decreasing("sigmas", &sigmas)?;
         let largest = OrnsteinUhlenbeck::noise_ratio(schedule.clock(schedule.horizon()));
         // Exported lists are rounded to single precision: a start that far above is the horizon.
@@ -352,11 +410,14 @@ mod tests {
         refused("uniform", 5, 1.0);
         refused("uniform", 5, -0.1);
         refused("uniform", 5, f64::NAN);
-        refused("karras:0", 5, 0.0);
+        let zero = "karras:0".parse::<Spacing>().unwrap_err().to_string();
+        assert!(zero.contains("in karras:0 the exponent ρ must be positive"), "{zero}");
+        let letter = "karras:x".parse::<Spacing>().unwrap_err().to_string();
+        assert!(letter.contains("in karras:x, x is no number"), "{letter}");
         refused("karras:7:2:1", 5, 0.0);
         refused("karras:7:0.01:1e9", 5, 0.0);
         refused("karras:7:0.01:10", 5, 1e-3);
-        for bad in ["", "karras:x", "karras:1:2", "log"] {
+        for bad in ["", "karras:x", "karras:1:2", "log", "karras:0"] {
             assert!(bad.parse::<Spacing>().is_err());
         }
         for times in [

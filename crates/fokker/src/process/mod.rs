@@ -16,9 +16,11 @@ mod reference;
 mod schedule;
 
 pub use diffusers::{
-    BetaSchedule, Levels, Respacing, SchedulerClass, SchedulerConfig, TimestepSpacing, TrainingTable,
+    BetaSchedule, Levels, Respacing, SchedulerClass, SchedulerConfig, StepVariance, TimestepSpacing,
+    TrainingTable,
 };
-pub use grid::{Grid, Spacing, Step};
+pub(crate) use grid::refuse_flow_matching;
+pub use grid::{Grid, Spacing, Step, is_flow_matching};
 pub(crate) use reference::normal_distribution;
 pub use reference::{OrnsteinUhlenbeck, Reference, ReflectedBrownian, Transition};
 pub use schedule::{

@@ -22,7 +22,8 @@ pub use edm::{EdmChurn, EdmHeun};
 pub use multi_step::DpmPlusPlus2M;
 pub use noise::{BLOCK, Noise};
 pub use one_evaluation::{
-    Ddim, Ddpm, DdpmExact, Euler, EulerMaruyama, ExponentialIntegrator, RelativeExponentialIntegrator,
+    Ancestral, Ddim, Ddpm, DdpmExact, Euler, EulerMaruyama, ExponentialIntegrator,
+    RelativeExponentialIntegrator,
 };
 pub use relative::RelativeHeun;
 pub use runge_kutta::{Heun, RungeKutta4};

@@ -152,6 +152,24 @@ one_evaluation! {
 }
 
 one_evaluation! {
+    /// Ancestral sampling with the variance of the posterior q(x_s | x_t, x_0), D in the place of x_0.
+    ///
+    /// ```text
+    /// x ← D + (r_s²/r_t²) (x − D) + √(r_s² (r_t² − r_s²)/r_t²) z     x = y/α,  r = σ/α,  D = (y + σ_t² s(t, y))/α_t
+    /// y ← (y + b s(t, y))/√a + √(b σ_s²/σ_t²) z                      the same: a = e^{−2(B_t − B_s)},  b = 1 − a
+    /// ```
+    /// No noise in a step to σ = 0. This is what `DDPMScheduler` (`fixed_small`), k-diffusion's
+    /// Euler ancestral and DDIM with η = 1 do; [`DdpmExact`] has the larger variance b
+    /// [Ho, Jain, Abbeel 2020, eq. 7; Song, Meng, Ermon 2021, eq. 16].
+    Ancestral, "ancestral", Limit::Sde, |process, step| {
+        process.require_ornstein_uhlenbeck("ancestral")?;
+        let (from, to) = (process.schedule.clock(step.t), process.schedule.clock(step.s));
+        let b = Ou::variance(from - to);
+        Ok(Factors { noise: (b * (Ou::variance(to) / Ou::variance(from))).sqrt(), ..ancestral(b) })
+    }
+}
+
+one_evaluation! {
     /// Euler for the probability-flow ODE in t.
     ///
     /// ```text

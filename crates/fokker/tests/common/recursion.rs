@@ -173,6 +173,18 @@ impl Mode<'_> {
             }
             "ddpm" => ancestral(2.0 * b),
             "ddpm-exact" => ancestral(-(-2.0 * passed).exp_m1()),
+            // x = y/α moves to D + q (x − D), q = r_s²/r_t², with the variance r_s² (1 − q) of the posterior.
+            "ancestral" => {
+                let (data, constant) = self.posterior(t);
+                let q = (self.ratio(s) / self.ratio(t)).powi(2);
+                let new = self.ratio(s).powi(2) * (1.0 - q);
+                let signal = self.signal(s);
+                (
+                    signal * ((1.0 - q) * data + q / self.signal(t)),
+                    signal * (1.0 - q) * constant,
+                    signal * signal * new,
+                )
+            }
             "euler" => (1.0 + b * (1.0 - 1.0 / variance), b * mean / variance, 0.0),
             "heun" => {
                 let ((p1, q1), (p2, q2)) = (self.flow(t), self.flow(s));

@@ -43,7 +43,7 @@ impl<'a> Bench<'a> {
     }
 
     fn grid(&self, sigmas: &[f64]) -> Option<Grid> {
-        Grid::from_sigmas(sigmas.to_vec(), &*self.schedule).ok()
+        Grid::at_sigmas(sigmas.to_vec(), &*self.schedule).ok()
     }
 
     /// The four errors from N(0, I); none where the list is no grid or the scheme not defined.
@@ -57,9 +57,9 @@ impl<'a> Bench<'a> {
         self.errors(sigmas).map(|errors| errors.w2)
     }
 
-    /// Error as it is minus error repaired.
-    pub fn cost(&self, as_is: &[f64], repaired: &[f64]) -> Option<f64> {
-        Some(self.w2(as_is)? - self.w2(repaired)?)
+    /// Error as it is minus error repaired, where that is a gain.
+    pub fn gain(&self, as_is: &[f64], repaired: &[f64]) -> Option<f64> {
+        Some(self.w2(as_is)? - self.w2(repaired)?).filter(|&gain| gain > 0.0)
     }
 
     /// W₂ to the marginal at every level.
@@ -89,7 +89,7 @@ fn inside(sigmas: &[f64], step: usize) -> f64 {
 }
 
 /// The list with one more level inside a step.
-pub(super) fn with_level_in(sigmas: &[f64], step: usize) -> Vec<f64> {
+fn with_level_in(sigmas: &[f64], step: usize) -> Vec<f64> {
     let mut out = sigmas.to_vec();
     out.insert(step + 1, inside(sigmas, step));
     out
@@ -106,19 +106,30 @@ pub(super) fn with_levels(sigmas: &[f64], count: usize) -> Vec<f64> {
     out
 }
 
-/// The list without the inner level that its neighbours miss least: the one in the middle of the
-/// shortest pair of steps, `kept` and its neighbours excepted.
-pub(super) fn without_least(sigmas: &[f64], kept: usize) -> Vec<f64> {
+/// A level moved to where it is needed more.
+pub(super) struct Moved {
+    pub from: f64,
+    pub to: f64,
+    /// The list then.
+    pub sigmas: Vec<f64>,
+}
+
+/// The list with a level moved into a step; none when there is none to spare.
+pub(super) fn moved_into(sigmas: &[f64], step: usize) -> Option<Moved> {
+    let longer = with_level_in(sigmas, step);
+    let least = least_missed(&longer, step + 1)?;
+    let mut moved = Moved { from: longer[least], to: longer[step + 1], sigmas: longer };
+    moved.sigmas.remove(least);
+    Some(moved)
+}
+
+/// The inner level that its neighbours miss least: the one in the middle of the shortest pair of
+/// steps, `kept` and its neighbours excepted.
+fn least_missed(sigmas: &[f64], kept: usize) -> Option<usize> {
     let span = |&level: &usize| {
         let to = if sigmas[level + 1] > 0.0 { sigmas[level + 1] } else { inside(sigmas, level) };
         (sigmas[level - 1] / to).ln()
     };
-    let least = (1..sigmas.len() - 1)
-        .filter(|level| level.abs_diff(kept) > 1)
-        .min_by(|a, b| span(a).total_cmp(&span(b)));
-    let mut out = sigmas.to_vec();
-    if let Some(level) = least {
-        out.remove(level);
-    }
-    out
+    let inner = (1..sigmas.len() - 1).filter(|level| level.abs_diff(kept) > 1);
+    inner.min_by(|a, b| span(a).total_cmp(&span(b)))
 }

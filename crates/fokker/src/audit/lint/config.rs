@@ -27,18 +27,55 @@ pub(super) fn lint(
     let mut findings = Vec::new();
     findings.extend(too_many_steps(config, steps));
     findings.extend(steps_offset(config, steps));
-    let Ok(levels) = config.levels(steps) else {
-        // diffusers would fail here; one of the two findings above says why.
-        return Ok(findings);
+    let levels = match config.levels(steps) {
+        Ok(levels) => levels,
+        // diffusers would fail here; the finding says why.
+        Err(_) if !findings.is_empty() => return Ok(findings),
+        Err(error) => return Err(error),
     };
     let largest = Ou::noise_ratio(schedule.clock(schedule.horizon()));
     let bench = Bench::in_training_time(schedule, &levels.sigmas, law, scheme)?;
-    findings.extend(doubtful_clock(config, steps, largest, law, scheme));
-    findings.extend(extra_timestep(&levels.timesteps, steps, &levels.sigmas, &bench));
-    findings.extend(range(config, steps, largest, &levels.sigmas, &bench));
+    let w2 = |config: &SchedulerConfig, steps| w2_of(config, steps, law, scheme);
+    findings.extend(other_solver(config, steps, scheme));
+    findings.extend(doubtful_clock(config, steps, largest, &w2));
+    findings.extend(extra_timestep(config, &levels.timesteps, steps, &w2));
+    // A network trained on σ itself has no largest timestep.
+    let range = if config.continuous { None } else { range(config, steps, largest, &levels.sigmas, &bench) };
+    // The remedy for a start that is below the training range is there, and for one at its end here.
+    if range.is_none() {
+        let trained = SchedulerConfig { zero_terminal_snr: true, ..config.clone() };
+        let remedy = ("train with rescale_betas_zero_snr".to_owned(), w2(&trained, steps));
+        findings.extend(levels::terminal_snr(&levels.sigmas, &bench, remedy));
+    }
+    findings.extend(range);
     findings.extend(mismatched_levels(config, steps, &levels.timesteps));
-    findings.extend(levels::lint(&levels.sigmas, &bench)?);
+    findings.extend(levels::lint(&levels.sigmas, &bench));
     Ok(findings)
+}
+
+/// W₂ of a configuration, with what repeats left out.
+fn w2_of(config: &SchedulerConfig, steps: usize, law: &Gaussian, scheme: &dyn Scheme) -> Option<f64> {
+    let mut sigmas = config.levels(steps).ok()?.sigmas;
+    sigmas.dedup();
+    Bench::in_training_time(config.schedule().ok()?, &sigmas, law, scheme).ok()?.w2(&sigmas)
+}
+
+/// A solver that another scheme stands for.
+fn other_solver(config: &SchedulerConfig, steps: usize, scheme: &dyn Scheme) -> Option<Finding> {
+    // Who names a scheme knows what it is.
+    let solver = config.stand_in(steps).filter(|_| scheme.name() == config.scheme_name())?;
+    Some(Finding {
+        code: Code::OtherSolver,
+        severity: Severity::Info,
+        step: None,
+        message: format!(
+            "this {} is {solver}, which is not built in: every W2 here is that of {}",
+            config.class.name(),
+            scheme.name()
+        ),
+        remedy: "take the costs for those of the levels, not of the solver".into(),
+        w2_cost: None,
+    })
 }
 
 /// Betas with which there is no table: usually the rates of a continuous schedule.
@@ -75,8 +112,7 @@ fn doubtful_clock(
     config: &SchedulerConfig,
     steps: usize,
     largest: f64,
-    law: &Gaussian,
-    scheme: &dyn Scheme,
+    w2: &dyn Fn(&SchedulerConfig, usize) -> Option<f64>,
 ) -> Option<Finding> {
     if config.beta_schedule == BetaSchedule::SquaredCosine && config.trained_betas.is_none() {
         return None;
@@ -86,19 +122,7 @@ fn doubtful_clock(
     }
     let small = largest < SMALL_CLOCK;
     let factor = if small { 2.0 } else { 0.5 };
-    let repaired = scaled(config, factor);
-    let errors = |config: &SchedulerConfig| {
-        let sigmas = config.levels(steps).ok()?.sigmas;
-        Bench::in_training_time(config.schedule().ok()?, &sigmas, law, scheme).ok()?.errors(&sigmas)
-    };
-    let cost = || {
-        let (as_is, repaired) = (errors(config)?, errors(&repaired)?);
-        // A clock that is too short leaves signal at the start; one too long wastes steps.
-        Some(match small {
-            true => as_is.initialisation - repaired.initialisation,
-            false => as_is.w2 - repaired.w2,
-        })
-    };
+    let cost = || Some(w2(config, steps)? - w2(&scaled(config, factor), steps)?);
     let (word, times) = if small { ("small", "twice") } else { ("large", "half") };
     Some(Finding {
         code: Code::BetaConvention,
@@ -111,7 +135,7 @@ fn doubtful_clock(
             "check the convention of β: diffusers' β of a step is that of dx = −½βx dt + √β dw; {times} \
              the values may be meant"
         ),
-        w2_cost: cost(),
+        w2_cost: cost().filter(|&cost| cost > 0.0),
     })
 }
 
@@ -163,14 +187,18 @@ fn steps_offset(config: &SchedulerConfig, steps: usize) -> Option<Finding> {
     })
 }
 
-fn extra_timestep(timesteps: &[f64], steps: usize, sigmas: &[f64], bench: &Bench) -> Option<Finding> {
+fn extra_timestep(
+    config: &SchedulerConfig,
+    timesteps: &[f64],
+    steps: usize,
+    w2: &dyn Fn(&SchedulerConfig, usize) -> Option<f64>,
+) -> Option<Finding> {
     if timesteps.len() <= steps {
         return None;
     }
-    let mut repaired = sigmas.to_vec();
-    repaired.remove(steps);
-    let mut distinct = sigmas.to_vec();
-    distinct.dedup();
+    let right = |&more: &usize| config.levels(more).is_ok_and(|levels| levels.timesteps.len() == more);
+    let more = (steps + 1..=config.train_timesteps).find(right)?;
+    let cost = || Some(w2(config, steps)? - w2(config, more)?);
     Some(Finding {
         code: Code::ExtraTimestep,
         severity: Severity::Error,
@@ -179,8 +207,8 @@ fn extra_timestep(timesteps: &[f64], steps: usize, sigmas: &[f64], bench: &Bench
             "asked for {steps} steps, diffusers makes {}; the last timestep is −1",
             timesteps.len()
         ),
-        remedy: format!("ask for {} or {} steps", steps - 1, steps + 1),
-        w2_cost: bench.cost(&distinct, &repaired),
+        remedy: format!("ask for {more} steps"),
+        w2_cost: cost().filter(|&cost| cost > 0.0),
     })
 }
 
@@ -206,30 +234,51 @@ fn range(
     if first >= 0.98 * largest {
         return None;
     }
-    let trailing = SchedulerConfig { spacing: TimestepSpacing::Trailing, steps_offset: 0, ..config.clone() };
-    let errors = trailing.levels(steps).ok().and_then(|levels| bench.errors(&levels.sigmas));
-    let both = bench.errors(sigmas).zip(errors);
-    let whole = both.as_ref().map_or_else(String::new, |(as_is, repaired)| {
-        format!("; W2 in all {:.4} as it is, {:.4} with trailing spacing", as_is.w2, repaired.w2)
-    });
     let leading = config.spacing == TimestepSpacing::Leading;
     let cause = if leading { "leading spacing never reaches the last timestep" } else { "as configured" };
-    let cost = both.map(|(as_is, repaired)| as_is.initialisation - repaired.initialisation);
-    let severity = match cost {
-        _ if first < 0.5 * largest => Severity::Error,
-        Some(cost) if cost < 1e-2 * bench.size() => Severity::Info,
-        _ => Severity::Warning,
+    let as_is = bench.errors(sigmas);
+    let best = spacings_to_the_end(config)
+        .filter_map(|(name, other)| {
+            let sigmas = other.levels(steps).ok()?.sigmas;
+            Some((name, bench.w2(&sigmas).filter(|_| sigmas[0] >= 0.98 * largest)?))
+        })
+        .min_by(|a, b| a.1.total_cmp(&b.1));
+    let whole = match (&as_is, &best) {
+        (Some(as_is), Some((name, w2))) => {
+            format!("; W2 in all {:.4} as it is, {w2:.4} with {name} spacing", as_is.w2)
+        }
+        _ => String::new(),
     };
-    Some(Finding {
+    let lost = as_is.as_ref().map_or(0.0, |as_is| as_is.initialisation);
+    let severity = match () {
+        () if first < 0.5 * largest => Severity::Error,
+        () if lost < 1e-2 * bench.size() => Severity::Info,
+        () => Severity::Warning,
+    };
+    let finding = Finding {
         code: Code::StartBelowTraining,
         severity,
         step: Some(0),
         message: format!(
-            "starts at σ {first:.4}, below the largest training σ, {largest:.4} ({cause}){whole}"
+            "starts at σ {first:.4}, below the largest training σ, {largest:.4} ({cause}; initialisation \
+             error {lost:.4}){whole}"
         ),
-        remedy: "set timestep_spacing to trailing".into(),
-        w2_cost: cost,
-    })
+        remedy: format!("set timestep_spacing to {}", best.map_or("trailing", |(name, _)| name)),
+        w2_cost: as_is.zip(best).map(|(as_is, (_, w2))| as_is.w2 - w2).filter(|&cost| cost > 0.0),
+    };
+    Some(finding.if_it_helps())
+}
+
+/// The spacings that reach the last training timestep. DDIM and PNDM step by ⌊K/N⌋, which linspace
+/// does not.
+fn spacings_to_the_end(
+    config: &SchedulerConfig,
+) -> impl Iterator<Item = (&'static str, SchedulerConfig)> + use<'_> {
+    let strided = matches!(config.class, SchedulerClass::Ddim | SchedulerClass::Pndm);
+    [("trailing", TimestepSpacing::Trailing), ("linspace", TimestepSpacing::Linspace)]
+        .into_iter()
+        .filter(move |(_, spacing)| !(strided && *spacing == TimestepSpacing::Linspace))
+        .map(|(name, spacing)| (name, SchedulerConfig { spacing, steps_offset: 0, ..config.clone() }))
 }
 
 /// DDIM and PNDM go down by ⌊K/N⌋ from each timestep: the next one should be there.
@@ -249,7 +298,17 @@ fn mismatched_levels(config: &SchedulerConfig, steps: usize, timesteps: &[f64]) 
             timesteps[step] - stride,
             timesteps[step + 1]
         ),
-        remedy: format!("use leading spacing, or a number of steps that divides {}", config.train_timesteps),
+        remedy: strides_that_fit(config, steps),
         w2_cost: None,
     })
+}
+
+/// What makes ⌊K/N⌋ the distance of the timesteps.
+fn strides_that_fit(config: &SchedulerConfig, steps: usize) -> String {
+    let total = config.train_timesteps;
+    let fits = (steps..=total).find(|&more| total % more == 0).unwrap_or(total);
+    match config.spacing {
+        TimestepSpacing::Linspace => format!("set timestep_spacing to trailing, with {fits} steps"),
+        _ => format!("use {fits} steps, which divide {total}"),
+    }
 }

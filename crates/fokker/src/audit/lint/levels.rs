@@ -1,8 +1,9 @@
 //! Flaws of a list of σ, whatever it comes from.
 
-use super::bench::{Bench, log_step, with_level_in, with_levels, without_least};
+use super::bench::{Bench, Moved, log_step, moved_into, with_levels};
 use super::{Code, Finding, Severity};
-use crate::Result;
+use crate::sampling::Scheme;
+use crate::statistics::Gaussian;
 
 /// Steps this many times shorter or longer in log σ than both neighbours are flaws.
 const TINY: f64 = 20.0;
@@ -18,7 +19,8 @@ struct Decreasing {
     steps: Vec<usize>,
 }
 
-pub(super) fn lint(sigmas: &[f64], bench: &Bench) -> Result<Vec<Finding>> {
+/// Flaws of the levels and of their end.
+pub(super) fn lint(sigmas: &[f64], bench: &Bench) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(repeated(sigmas, bench));
     findings.extend(dead_last_step(sigmas, bench));
@@ -27,9 +29,9 @@ pub(super) fn lint(sigmas: &[f64], bench: &Bench) -> Result<Vec<Finding>> {
     if list.sigmas.len() >= 2 {
         findings.extend(uneven(&list, bench));
         findings.extend(jump(&list, bench));
-        findings.extend(ends(&list, bench));
+        findings.extend(residual_noise(&list, bench));
     }
-    Ok(findings)
+    findings
 }
 
 /// The levels at which the running minimum falls: the steps that make progress.
@@ -44,13 +46,13 @@ fn decreasing(sigmas: &[f64]) -> Decreasing {
     list
 }
 
-/// W₂ of the steps that make progress minus W₂ with the wasted ones used elsewhere.
+/// What it gains to use the wasted steps elsewhere.
 fn wasted(sigmas: &[f64], bench: &Bench) -> Option<f64> {
     let list = decreasing(sigmas).sigmas;
     if list.len() < 2 {
         return None;
     }
-    bench.cost(&list, &with_levels(&list, sigmas.len() - list.len()))
+    bench.gain(&list, &with_levels(&list, sigmas.len() - list.len()))
 }
 
 /// "step 3", "steps 3, 4 and 7 more".
@@ -86,15 +88,22 @@ fn dead_last_step(sigmas: &[f64], bench: &Bench) -> Option<Finding> {
     if (from - to).abs() > 1e-6 * from {
         return None;
     }
+    let mut repaired = sigmas.to_vec();
+    repaired[last + 1] = 0.0;
+    let gain = bench.gain(&decreasing(sigmas).sigmas, &repaired);
+    let remedy = match gain {
+        Some(_) => {
+            "end at 0: final_sigmas_type zero, or for DDIM and PNDM steps_offset 1 or set_alpha_to_one true"
+        }
+        None => "leave the last level out: the same in one step less",
+    };
     Some(Finding {
         code: Code::DeadLastStep,
         severity: Severity::Error,
         step: Some(last),
         message: format!("the last step goes from σ {from:.6} to σ {to:.6}: it changes nothing"),
-        remedy: "end at 0: final_sigmas_type zero, or for DDIM and PNDM steps_offset 1 or \
-                 set_alpha_to_one true"
-            .into(),
-        w2_cost: wasted(sigmas, bench),
+        remedy: remedy.into(),
+        w2_cost: gain,
     })
 }
 
@@ -113,7 +122,7 @@ fn non_monotone(sigmas: &[f64], bench: &Bench) -> Option<Finding> {
         message: format!("{}: σ rises, from {from:.6} to {to:.6}", steps(&found)),
         remedy: "sort the list in decreasing order (ascending lists are those of training tables)".into(),
         // At best the steps back are undone without loss: a lower bound.
-        w2_cost: if list.len() < 2 { None } else { bench.cost(&list, &sorted) },
+        w2_cost: if list.len() < 2 { None } else { bench.gain(&list, &sorted) },
     })
 }
 
@@ -138,7 +147,7 @@ fn uneven(list: &Decreasing, bench: &Bench) -> Vec<Finding> {
     if let Some(&first) = tiny.first() {
         let mut repaired = sigmas.clone();
         repaired.remove(if first + 2 < sigmas.len() { first + 1 } else { first });
-        findings.push(Finding {
+        let tiny_step = Finding {
             code: Code::TinyStep,
             severity: Severity::Warning,
             step: Some(list.steps[first]),
@@ -149,12 +158,13 @@ fn uneven(list: &Decreasing, bench: &Bench) -> Vec<Finding> {
                 sigmas[first + 1]
             ),
             remedy: "remove one of the two levels and split the longest step instead".into(),
-            w2_cost: bench.cost(sigmas, &with_levels(&repaired, 1)),
-        });
+            w2_cost: bench.gain(sigmas, &with_levels(&repaired, 1)),
+        };
+        findings.push(tiny_step.if_it_helps());
     }
     if let Some(&first) = giant.first() {
-        let repaired = without_least(&with_level_in(sigmas, first), first + 1);
-        findings.push(Finding {
+        let moved = moved_into(sigmas, first);
+        let giant_step = Finding {
             code: Code::GiantStep,
             severity: Severity::Warning,
             step: Some(list.steps[first]),
@@ -164,15 +174,18 @@ fn uneven(list: &Decreasing, bench: &Bench) -> Vec<Finding> {
                 sigmas[first],
                 sigmas[first + 1]
             ),
-            remedy: format!("move a level to σ {:.6}", repaired_level(sigmas, first)),
-            w2_cost: bench.cost(sigmas, &repaired),
-        });
+            remedy: moved.as_ref().map_or_else(|| "use more steps".into(), Moved::remedy),
+            w2_cost: moved.and_then(|moved| bench.gain(sigmas, &moved.sigmas)),
+        };
+        findings.push(giant_step.if_it_helps());
     }
     findings
 }
 
-fn repaired_level(sigmas: &[f64], step: usize) -> f64 {
-    with_level_in(sigmas, step)[step + 1]
+impl Moved {
+    fn remedy(&self) -> String {
+        format!("move the level at σ {:.6} to σ {:.6}", self.from, self.to)
+    }
 }
 
 /// The step in which most of the error arises, if a level moved there helps.
@@ -185,11 +198,8 @@ fn jump(list: &Decreasing, bench: &Bench) -> Option<Finding> {
     if rise(&step) < JUMP * total {
         return None;
     }
-    let repaired = without_least(&with_level_in(sigmas, step), step + 1);
-    if repaired.len() != sigmas.len() {
-        return None;
-    }
-    let cost = bench.cost(sigmas, &repaired)?;
+    let moved = moved_into(sigmas, step)?;
+    let cost = bench.gain(sigmas, &moved.sigmas)?;
     (cost > GAIN * bench.w2(sigmas)?).then(|| Finding {
         code: Code::ErrorJump,
         severity: Severity::Warning,
@@ -201,54 +211,76 @@ fn jump(list: &Decreasing, bench: &Bench) -> Option<Finding> {
             along[step],
             along[step + 1]
         ),
-        remedy: format!(
-            "move a level to σ {:.6}, or let `fokker audit tune` place all of them",
-            repaired_level(sigmas, step)
-        ),
+        remedy: format!("{}, or let `fokker audit tune` place all of them", moved.remedy()),
         w2_cost: Some(cost),
     })
 }
 
-/// The two ends: signal left at the start, noise left at the end.
-fn ends(list: &Decreasing, bench: &Bench) -> Vec<Finding> {
+/// Warning from 1 % of the size of the data on.
+fn severity(cost: f64, bench: &Bench) -> Severity {
+    if cost >= 1e-2 * bench.size() { Severity::Warning } else { Severity::Info }
+}
+
+/// Noise left at the end.
+fn residual_noise(list: &Decreasing, bench: &Bench) -> Option<Finding> {
     let sigmas = &list.sigmas;
-    let mut findings = Vec::new();
-    let Some(errors) = bench.errors(sigmas) else { return findings };
-    let severity = |cost: f64| match cost {
-        cost if cost >= 1e-2 * bench.size() => Severity::Warning,
-        _ => Severity::Info,
+    let last = sigmas.len() - 1;
+    if sigmas[last] == 0.0 {
+        return None;
+    }
+    let left = bench.errors(sigmas)?.truncation;
+    let mut repaired = sigmas.clone();
+    repaired[last] = 0.0;
+    let finding = Finding {
+        code: Code::ResidualNoise,
+        severity: severity(left, bench),
+        step: Some(list.steps[last] - 1),
+        message: format!(
+            "the list ends at σ {:.6} and not at 0: that noise stays in the samples (W2 {left:.4})",
+            sigmas[last]
+        ),
+        remedy: "end the list with 0 (final_sigmas_type zero; set_alpha_to_one true for DDIM and PNDM)"
+            .into(),
+        w2_cost: bench.gain(sigmas, &repaired),
     };
-    if errors.initialisation > 1e-4 * bench.size() {
-        findings.push(Finding {
-            code: Code::TerminalSnr,
-            severity: severity(errors.initialisation),
-            step: Some(0),
-            message: format!(
-                "the largest σ, {:.4}, leaves signal in x_T, but sampling starts from pure noise",
-                sigmas[0]
-            ),
-            remedy: "start at a larger σ if the network knows it; training with \
-                     rescale_betas_zero_snr removes the cause"
-                .into(),
-            w2_cost: Some(errors.initialisation),
-        });
+    Some(finding.if_it_helps())
+}
+
+/// Signal left at the start; `remedy` and the W₂ in all that it gives, where it is known.
+pub(super) fn terminal_snr(
+    sigmas: &[f64],
+    bench: &Bench,
+    (remedy, repaired): (String, Option<f64>),
+) -> Option<Finding> {
+    let errors = bench.errors(&decreasing(sigmas).sigmas)?;
+    if errors.initialisation <= 1e-4 * bench.size() {
+        return None;
     }
-    let last = sigmas[sigmas.len() - 1];
-    if last > 0.0 {
-        let mut repaired = sigmas.clone();
-        *repaired.last_mut().expect("at least two levels") = 0.0;
-        findings.push(Finding {
-            code: Code::ResidualNoise,
-            severity: severity(errors.truncation),
-            step: Some(list.steps[sigmas.len() - 1] - 1),
-            message: format!(
-                "the list ends at σ {last:.6} and not at 0: that noise stays in the samples (W2 {:.4})",
-                errors.truncation
-            ),
-            remedy: "end the list with 0 (final_sigmas_type zero; set_alpha_to_one true for DDIM and PNDM)"
-                .into(),
-            w2_cost: bench.cost(sigmas, &repaired),
-        });
+    let finding = Finding {
+        code: Code::TerminalSnr,
+        severity: severity(errors.initialisation, bench),
+        step: Some(0),
+        message: format!(
+            "the largest σ, {:.4}, leaves signal in x_T, but sampling starts from pure noise \
+             (initialisation error {:.4})",
+            sigmas[0], errors.initialisation
+        ),
+        remedy,
+        w2_cost: repaired.map(|w2| errors.w2 - w2).filter(|&cost| cost > 0.0),
+    };
+    Some(finding.if_it_helps())
+}
+
+/// The start at a larger σ with which W₂ is the lowest, as many steps as before.
+pub(super) fn larger_start(sigmas: &[f64], law: &Gaussian, scheme: &dyn Scheme) -> (String, Option<f64>) {
+    let raised = [2.0, 4.0, 8.0, 16.0].into_iter().filter_map(|factor| {
+        let mut raised = decreasing(sigmas).sigmas;
+        raised[0] *= factor;
+        let w2 = Bench::in_sigma(&raised, law, scheme).ok()?.w2(&raised)?;
+        Some((raised[0], w2))
+    });
+    match raised.min_by(|a, b| a.1.total_cmp(&b.1)) {
+        Some((start, w2)) => (format!("start at σ {start:.6} if the network knows it"), Some(w2)),
+        None => ("start at a larger σ if the network knows it".into(), None),
     }
-    findings
 }

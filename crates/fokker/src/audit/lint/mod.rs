@@ -2,9 +2,9 @@
 //!
 //! Every finding has a stable code ([`Code`]), the step it is about, a remedy, and where it can
 //! be computed the W₂ it costs on a given law: the exact error as it is minus the exact error
-//! repaired by the remedy, with the same number of steps ([`Finding::w2_cost`]). A cost may be
-//! negative: on that law and with that scheme the flaw happens to cancel another error. Flaws of
-//! the start cost what they add to the initialisation error, where nothing can cancel.
+//! repaired by the remedy, with the same number of steps ([`Finding::w2_cost`]). A cost is positive:
+//! where a flaw happens to cancel another error on that law and with that scheme, so that its remedy
+//! would raise W₂, the finding is a note that says so.
 //!
 //! ```
 //! use fokker::{audit::{Code, lint_sigmas}, problems::parse_spectrum, sampling::Ddim, statistics::Gaussian};
@@ -18,12 +18,18 @@ mod bench;
 mod config;
 mod levels;
 
-use crate::process::SchedulerConfig;
+use crate::process::{SchedulerConfig, refuse_flow_matching};
 use crate::sampling::Scheme;
 use crate::statistics::Gaussian;
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 use bench::Bench;
 use serde::Serialize;
+
+/// Inference steps of a configuration, unless others are asked for.
+pub const LINT_STEPS: usize = 30;
+
+/// Scheme by which a list of σ is audited, unless another is asked for.
+pub const LINT_SCHEME: &str = "dpmpp-2m";
 
 /// Most steps that are linted: each finding takes a few audits of all of them.
 const MAX_STEPS: usize = 10_000;
@@ -52,11 +58,11 @@ pub enum Code {
     /// The last step changes nothing: its two σ are equal. Error.
     DeadLastStep,
     /// The β are no β of single training steps (error), or their clock is about half or twice
-    /// what it should be (warning; a small clock costs initialisation error).
+    /// what it should be (warning).
     BetaConvention,
     /// Sampling starts well below the last training timestep: the flaw of `leading` spacing.
-    /// Costs initialisation error. Error below half the largest training σ; otherwise warning
-    /// from 1 % of the size of the data on, info below.
+    /// Error below half the largest training σ; otherwise warning from 1 % of the size of the data
+    /// on, info below.
     StartBelowTraining,
     /// A σ above the largest one the network was trained on. Error.
     AboveTraining,
@@ -77,12 +83,14 @@ pub enum Code {
     /// Most of the exact error arises in one step, and moving one level there lowers it by at
     /// least 5 %. Warning.
     ErrorJump,
-    /// The largest σ is finite but sampling starts from N(0, I): the cost is the initialisation
-    /// error. Warning from 1 % of the size √E|x|² of the data on, info from 0.01 %.
+    /// The largest σ is finite but sampling starts from N(0, I). Warning where the initialisation
+    /// error is from 1 % of the size √E|x|² of the data on, info from 0.01 %.
     TerminalSnr,
     /// The list ends above 0: noise is left in the samples. The cost is against the same list
     /// with its end replaced by 0. Warning from 1 % of the size of the data on, info below.
     ResidualNoise,
+    /// The solver of the class is not built in: costs are those of another scheme. Info.
+    OtherSolver,
 }
 
 impl Code {
@@ -104,6 +112,7 @@ impl Code {
             Code::ErrorJump => "error-jump",
             Code::TerminalSnr => "terminal-snr",
             Code::ResidualNoise => "residual-noise",
+            Code::OtherSolver => "other-solver",
         }
     }
 }
@@ -121,8 +130,19 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub remedy: String,
-    /// W₂ as it is minus W₂ repaired, when both are defined; [`Code`] says of which part of it.
+    /// W₂ as it is minus W₂ repaired, where both are defined and the remedy lowers W₂.
     pub w2_cost: Option<f64>,
+}
+
+impl Finding {
+    /// Of a choice that is a flaw only if its remedy lowers W₂: a note that it does not, otherwise.
+    fn if_it_helps(self) -> Finding {
+        if self.w2_cost.is_some() {
+            return self;
+        }
+        let remedy = format!("leave it: W2 on this law is not lower otherwise ({})", self.remedy);
+        Finding { severity: Severity::Info, remedy, ..self }
+    }
 }
 
 /// Lints a list of σ, such as [`parse_sigmas`](super::parse_sigmas) or
@@ -132,13 +152,15 @@ pub struct Finding {
 /// by severity, then step. Cost: some ten audits, O(d · steps) score evaluations each.
 ///
 /// # Errors
-/// Fewer than two σ or more than 10⁴ + 1, one that is negative or not finite, all of them 0.
+/// Fewer than two σ or more than 10⁴ + 1, one that is negative or not finite, all of them 0, a list
+/// of flow matching.
 ///
 /// [`VarianceExploding`]: crate::process::VarianceExploding
 pub fn lint_sigmas(sigmas: &[f64], law: &Gaussian, scheme: &dyn Scheme) -> Result<Vec<Finding>> {
     check(sigmas)?;
     let bench = Bench::in_sigma(sigmas, law, scheme)?;
-    let mut findings = levels::lint(sigmas, &bench)?;
+    let mut findings = levels::lint(sigmas, &bench);
+    findings.extend(levels::terminal_snr(sigmas, &bench, levels::larger_start(sigmas, law, scheme)));
     sort(&mut findings);
     Ok(findings)
 }
@@ -147,7 +169,7 @@ pub fn lint_sigmas(sigmas: &[f64], law: &Gaussian, scheme: &dyn Scheme) -> Resul
 /// on `law`; [`SchedulerConfig::scheme_name`] names the scheme of its class.
 ///
 /// # Errors
-/// A number of steps outside [1, 10⁴].
+/// A number of steps outside [1, 10⁴] or that diffusers refuses.
 ///
 /// ```
 /// use fokker::{audit::{Code, lint_config}, problems::parse_spectrum, process::SchedulerConfig};
@@ -163,10 +185,7 @@ pub fn lint_config(
     law: &Gaussian,
     scheme: &dyn Scheme,
 ) -> Result<Vec<Finding>> {
-    if steps == 0 || steps > MAX_STEPS {
-        let requirement = format!("from 1 to {MAX_STEPS}");
-        return Err(Error::Argument { name: "steps", requirement, found: steps as f64 });
-    }
+    Limits::count("steps", steps, MAX_STEPS)?;
     let mut findings = config::lint(config, steps, law, scheme)?;
     sort(&mut findings);
     Ok(findings)
@@ -190,6 +209,7 @@ fn check(sigmas: &[f64]) -> Result<()> {
             return Err(Error::Entry { name: "sigmas", requirement, index: vec![i], found: value });
         }
     }
+    refuse_flow_matching(sigmas)?;
     match sigmas.iter().all(|&sigma| sigma == 0.0) {
         true => Err(Error::Argument { name: "largest σ", requirement: "positive".into(), found: 0.0 }),
         false => Ok(()),

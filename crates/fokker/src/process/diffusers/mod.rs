@@ -109,6 +109,17 @@ pub enum Respacing {
     Exponential,
 }
 
+/// Variance of a `DDPMScheduler`'s steps, b = 1 − ᾱ_t/ᾱ_s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepVariance {
+    /// `fixed_small`, `fixed_small_log`: that of the posterior, b σ_s²/σ_t².
+    FixedSmall,
+    /// `fixed_large`, `fixed_large_log`: b.
+    FixedLarge,
+    /// `learned`, `learned_range`: the network's, between these two.
+    Learned,
+}
+
 /// The fields of a `scheduler_config.json` that decide its noise levels.
 ///
 /// ```
@@ -153,6 +164,18 @@ pub struct SchedulerConfig {
     pub lambda_min_clipped: f64,
     /// `solver_order` (DPM-Solver).
     pub solver_order: usize,
+    /// `solver_type` is `heun` (DPM-Solver).
+    pub solver_is_heun: bool,
+    /// `algorithm_type` is `dpmsolver` (DPM-Solver): it extrapolates the noise and not the data.
+    pub extrapolates_noise: bool,
+    /// `euler_at_final`, and `lower_order_final` below 15 steps (DPM-Solver).
+    pub euler_at_final: bool,
+    /// `lower_order_final` (DPM-Solver).
+    pub lower_order_final: bool,
+    /// `variance_type` (DDPM).
+    pub variance: StepVariance,
+    /// `timestep_type` is `continuous` (Euler): the network was trained on σ and not on timesteps.
+    pub continuous: bool,
 }
 
 impl SchedulerConfig {
@@ -234,24 +257,69 @@ impl SchedulerConfig {
     /// As [`SchedulerConfig::levels`]; levels that are no decreasing grid (see
     /// [`lint_config`](crate::audit::lint_config)) or that lie above the training range.
     pub fn grid(&self, steps: usize) -> Result<Grid> {
-        Grid::from_sigmas(self.levels(steps)?.sigmas, &self.schedule()?)
+        Grid::at_sigmas(self.levels(steps)?.sigmas, &self.schedule()?)
     }
 
     /// The scheme of this crate that is closest to the class, for [`parse_scheme`].
     ///
-    /// Euler in σ is DDIM; ancestral sampling and DDPM are the exact posterior step; LMS and
-    /// PNDM, multi-step methods that are not built in, are stood for by the second-order
-    /// multi-step `dpmpp-2m`.
+    /// Euler in σ is DDIM; Euler ancestral and DDPM (`fixed_small`) are `ancestral`, `fixed_large`
+    /// is `ddpm-exact`. Solvers that are not built in have a [stand-in](SchedulerConfig::stand_in).
     ///
     /// [`parse_scheme`]: crate::sampling::parse_scheme
     pub fn scheme_name(&self) -> &'static str {
         match self.class {
             SchedulerClass::Euler | SchedulerClass::Ddim => "ddim",
-            SchedulerClass::EulerAncestral | SchedulerClass::Ddpm => "ddpm-exact",
+            SchedulerClass::Ddpm if self.variance == StepVariance::FixedLarge => "ddpm-exact",
+            SchedulerClass::EulerAncestral | SchedulerClass::Ddpm => "ancestral",
             SchedulerClass::Heun => "edm-heun",
             SchedulerClass::DpmSolverMultistep if self.solver_order == 1 => "ddim",
             SchedulerClass::Lms | SchedulerClass::Pndm | SchedulerClass::DpmSolverMultistep => "dpmpp-2m",
         }
+    }
+
+    /// What the configuration runs in `steps` steps, where that is another solver than
+    /// [`SchedulerConfig::scheme_name`], which then only stands for it.
+    ///
+    /// ```
+    /// use fokker::process::SchedulerConfig;
+    /// let text = r#"{"_class_name": "DPMSolverMultistepScheduler", "solver_order": 3}"#;
+    /// let config = SchedulerConfig::from_json(text).unwrap();
+    /// assert!(config.stand_in(20).unwrap().contains("third order"));
+    /// ```
+    pub fn stand_in(&self, steps: usize) -> Option<&'static str> {
+        match self.class {
+            SchedulerClass::Lms => Some("a linear multi-step method of fourth order"),
+            SchedulerClass::Pndm => Some("a pseudo linear multi-step method of fourth order"),
+            SchedulerClass::Ddpm if self.variance == StepVariance::Learned => {
+                Some("a step whose variance is learned, between those of ancestral and ddpm-exact")
+            }
+            SchedulerClass::Ddpm
+                if self.variance == StepVariance::FixedLarge && self.ends_at_timestep_0(steps) =>
+            {
+                Some("ddpm-exact without noise in the last step, since that starts at timestep 0")
+            }
+            SchedulerClass::DpmSolverMultistep if self.solver_order > 1 => self.other_dpm_solver(steps),
+            _ => None,
+        }
+    }
+
+    fn ends_at_timestep_0(&self, steps: usize) -> bool {
+        self.levels(steps).is_ok_and(|levels| levels.timesteps.last() == Some(&0.0))
+    }
+
+    fn other_dpm_solver(&self, steps: usize) -> Option<&'static str> {
+        if self.solver_order > 2 {
+            return Some("DPM-Solver of third order (solver_order 3)");
+        }
+        if self.extrapolates_noise {
+            return Some("DPM-Solver on the predicted noise (algorithm_type dpmsolver)");
+        }
+        if self.solver_is_heun {
+            return Some("DPM-Solver++ of the Heun type (solver_type heun)");
+        }
+        // To σ = 0 the last step is of first order with any of the options, and in our scheme.
+        let first_order = self.euler_at_final || (self.lower_order_final && steps < 15);
+        (self.ends_at_sigma_min && first_order).then_some("DPM-Solver++(2M) with a last step of first order")
     }
 }
 

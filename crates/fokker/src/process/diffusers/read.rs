@@ -1,6 +1,9 @@
 //! From JSON text to a configuration.
 
-use super::{BetaSchedule, MAX_TRAIN_TIMESTEPS, Respacing, SchedulerClass, SchedulerConfig, TimestepSpacing};
+use super::{
+    BetaSchedule, MAX_TRAIN_TIMESTEPS, Respacing, SchedulerClass, SchedulerConfig, StepVariance,
+    TimestepSpacing,
+};
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -30,6 +33,12 @@ struct Fields {
     lambda_min_clipped: Option<f64>,
     solver_order: Option<usize>,
     algorithm_type: Option<String>,
+    solver_type: Option<String>,
+    euler_at_final: Option<bool>,
+    lower_order_final: Option<bool>,
+    variance_type: Option<String>,
+    timestep_type: Option<String>,
+    prediction_type: Option<String>,
     interpolation_type: Option<String>,
 }
 
@@ -42,6 +51,7 @@ pub(super) fn config(text: &str) -> Result<SchedulerConfig> {
             "it has no _class_name: give the scheduler_config.json of a diffusers model".into(),
         ));
     };
+    refuse_flow_matching(&fields, name)?;
     let class = class(name)?;
     refuse_other_respacings(&fields)?;
     let dpm = class == SchedulerClass::DpmSolverMultistep;
@@ -73,6 +83,12 @@ pub(super) fn config(text: &str) -> Result<SchedulerConfig> {
         zero_terminal_snr: fields.rescale_betas_zero_snr.unwrap_or(false),
         lambda_min_clipped: fields.lambda_min_clipped.filter(|_| dpm).unwrap_or(f64::NEG_INFINITY),
         solver_order: fields.solver_order.unwrap_or(2),
+        solver_is_heun: fields.solver_type.as_deref() == Some("heun"),
+        extrapolates_noise: fields.algorithm_type.as_deref() == Some("dpmsolver"),
+        euler_at_final: fields.euler_at_final.unwrap_or(false),
+        lower_order_final: fields.lower_order_final.unwrap_or(true),
+        variance: variance(fields.variance_type.as_deref().filter(|_| class == SchedulerClass::Ddpm))?,
+        continuous: fields.timestep_type.as_deref() == Some("continuous"),
     };
     check(&config)?;
     Ok(config)
@@ -107,11 +123,44 @@ fn class(name: &str) -> Result<SchedulerClass> {
     if let Some((_, class)) = SchedulerClass::ALL.iter().find(|(known, _)| *known == name) {
         return Ok(*class);
     }
-    if name.contains("Flow") {
-        return Err(unsupported(format!("{} is a flow-matching scheduler", short(name))));
+    if let Some((_, what)) = NOT_READ.iter().find(|(known, _)| *known == name) {
+        return Err(unsupported(format!("{name} is {what}, which is not read")));
     }
     let known = SchedulerClass::ALL.map(|(name, _)| name).join(", ");
     Err(Error::Name { what: "scheduler class", found: short(name), known })
+}
+
+/// Classes that are well known, and what they are.
+const NOT_READ: [(&str, &str); 11] = [
+    ("UniPCMultistepScheduler", "a predictor-corrector"),
+    ("DEISMultistepScheduler", "a multi-step method on the predicted noise"),
+    ("KDPM2DiscreteScheduler", "a method of two stages in log σ"),
+    ("KDPM2AncestralDiscreteScheduler", "an ancestral method of two stages in log σ"),
+    ("DPMSolverSinglestepScheduler", "a method of several stages in log σ"),
+    ("DPMSolverSDEScheduler", "a stochastic method of two stages in log σ"),
+    ("IPNDMScheduler", "a linear multi-step method"),
+    ("EDMEulerScheduler", "a scheduler of EDM, whose σ are made without betas"),
+    ("EDMDPMSolverMultistepScheduler", "a scheduler of EDM, whose σ are made without betas"),
+    ("LCMScheduler", "a sampler of consistency models, whose network is no score"),
+    ("TCDScheduler", "a sampler of consistency models, whose network is no score"),
+];
+
+/// Flow matching has another σ and another clock: nothing of it is judged as if it had ours.
+fn refuse_flow_matching(fields: &Fields, name: &str) -> Result<()> {
+    let reason = if name.contains("Flow") {
+        format!("{} is a flow-matching scheduler", short(name))
+    } else if fields.use_flow_sigmas == Some(true) {
+        "use_flow_sigmas makes it a flow-matching scheduler".to_owned()
+    } else if fields.prediction_type.as_deref() == Some("flow_prediction") {
+        "prediction_type flow_prediction makes it a flow-matching scheduler".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::Undefined {
+        what: "the audit of this scheduler",
+        reason,
+        remedy: "flow matching, x_t = (1 − t) x_0 + t z, is not audited yet",
+    })
 }
 
 /// A name as it may be repeated in an error of one line.
@@ -124,7 +173,6 @@ fn refuse_other_respacings(fields: &Fields) -> Result<()> {
     for (set, option) in [
         (fields.use_beta_sigmas, "use_beta_sigmas"),
         (fields.use_lu_lambdas, "use_lu_lambdas"),
-        (fields.use_flow_sigmas, "use_flow_sigmas"),
         (Some(log_linear), "interpolation_type log_linear"),
     ] {
         if set == Some(true) {
@@ -141,9 +189,24 @@ fn refuse_other_respacings(fields: &Fields) -> Result<()> {
 
 fn unsupported(reason: String) -> Error {
     Error::Undefined {
-        what: "the σ list of this scheduler",
+        what: "the audit of this scheduler",
         reason,
-        remedy: "print scheduler.sigmas.tolist() after set_timesteps and give that list instead",
+        remedy: "its levels alone can be audited: print scheduler.sigmas.tolist() after set_timesteps and \
+                 give that list",
+    }
+}
+
+fn variance(name: Option<&str>) -> Result<StepVariance> {
+    match name {
+        None | Some("fixed_small" | "fixed_small_log") => Ok(StepVariance::FixedSmall),
+        Some("fixed_large" | "fixed_large_log") => Ok(StepVariance::FixedLarge),
+        Some("learned" | "learned_range") => Ok(StepVariance::Learned),
+        Some(other) => Err(Error::Name {
+            what: "variance_type",
+            found: short(other),
+            known: "fixed_small, fixed_small_log, fixed_large, fixed_large_log, learned, learned_range"
+                .into(),
+        }),
     }
 }
 

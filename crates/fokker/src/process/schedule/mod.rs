@@ -6,6 +6,7 @@ mod discrete;
 pub use continuous::{Linear, ScaledLinear, SquaredCosine, VarianceExploding};
 pub use discrete::DiscreteBetas;
 
+use super::grid::numbers;
 use crate::{Error, Result};
 use std::fmt::Debug;
 
@@ -79,8 +80,10 @@ fn invert_clock<S: Schedule + ?Sized>(schedule: &S, clock: f64) -> f64 {
 pub fn parse_schedule(text: &str) -> Result<Box<dyn Schedule>> {
     let mut parts = text.split(':');
     let name = parts.next().unwrap_or_default();
-    let values = parts.map(str::parse).collect::<std::result::Result<Vec<f64>, _>>();
-    let values = values.map_err(|_| unknown_schedule(text))?;
+    if !["linear", "song", "scaled-linear", "constant", "cosine", "edm"].contains(&name) {
+        return Err(unknown_schedule(text));
+    }
+    let values = numbers("the schedule", text, parts)?;
     Ok(match (name, values.as_slice()) {
         ("linear", &[start, end]) => Box::new(Linear::new(start, end, 1.0)?),
         ("linear", &[start, end, horizon]) => Box::new(Linear::new(start, end, horizon)?),
@@ -184,6 +187,8 @@ mod tests {
             let error = parse_schedule(text).unwrap_err();
             assert!(error.is_input(), "{text}: {error}");
         }
+        let letters = parse_schedule("linear:a:b").unwrap_err().to_string();
+        assert_eq!(letters, "the schedule cannot be read: in linear:a:b, a is no number");
         assert!(DiscreteBetas::new(&[0.1, 1.0]).unwrap_err().to_string().contains("index 1"));
         assert!(DiscreteBetas::new(&[]).is_err());
     }
