@@ -7,7 +7,7 @@ PYTHON ?= python3
 PYTHON_ENV = target/python-env
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-python fmt fmt-check lint docs bench bench-quality
+.PHONY: help demo test test-python fmt fmt-check lint docs bench bench-quality null
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: ## run the benchmarks
 
 bench-quality: ## measure the quality of spectral fits on problems with known answers
 	$(CARGO) test --release --workspace --test spectral_quality -- --nocapture --test-threads 1
+
+null: ## count claims of improvement on noise (EMT with FOKKER_DATA): the figures in docs/design.md
+	$(CARGO) test --release --workspace --test population_null -- --ignored --nocapture
 
 # $(call needs,SUBCOMMAND,COMPONENT): says what is missing and how to get it.
 needs = $(CARGO) $(1) --version >/dev/null 2>&1 || { \
