@@ -32,8 +32,10 @@ __all__ = [
     "exact_in_batches",
     "exact_matrix",
     "floor",
+    "label_times",
     "kernel_discrepancy",
     "median_distance",
+    "permutation_test",
     "population_fit",
     "population_validate",
     "sinkhorn",
@@ -133,6 +135,15 @@ def sinkhorn_divergence(
     tolerance: float,
     max_iterations: int,
 ) -> dict[str, Any]: ...
+def permutation_test(
+    x: ArrayLike,
+    y: ArrayLike,
+    distance: Callable[..., float],
+    permutations: int,
+    seed: int,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+) -> float: ...
 def floor(
     sample: ArrayLike,
     distance: Callable[..., float],
@@ -258,6 +269,7 @@ class SpectralFit:
 def population_fit(
     x: ArrayLike, times: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]
 ) -> tuple[PopulationFit, dict[str, Any]]: ...
+def label_times(labels: list[str], order: list[str] | None) -> tuple[_Array, str | None]: ...
 def population_validate(
     x: ArrayLike,
     times: ArrayLike,

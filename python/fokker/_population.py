@@ -107,7 +107,9 @@ class PopulationEnergy(Estimator):
     ) -> PopulationEnergy:
         """Fits rows X ``[n, d]`` seen at times ``[n]``: rows of one time are a snapshot.
 
-        The times are the second argument, which scikit-learn calls y, or ``times=``.
+        The times are the second argument, which scikit-learn calls y, or ``times=``. Labels such as
+        "E7.5", "day 3" or "12h" are their numbers; other categories stand for 0, 1, 2, … if they have an
+        order, with a warning.
         """
         rows, names = self._observed(X)
         when = _times(y, times, rows)
@@ -281,12 +283,28 @@ def _share(weights: NDArray[np.float64] | None, mask: NDArray[np.bool_]) -> NDAr
     return share
 
 
+def _numbers(times: Any) -> NDArray[np.float64]:
+    """Times as numbers: of labels such as "E7.5", or the places of categories that have an order."""
+    category = getattr(times, "cat", times)
+    categories = getattr(category, "categories", None)
+    labels = np.asarray(times) if categories is not None or isinstance(times, (list, tuple)) else times
+    kind = getattr(getattr(labels, "dtype", None), "kind", "")
+    entries = list(np.asarray(labels)) if kind in "UOT" and np.ndim(labels) == 1 else []
+    if not any(isinstance(entry, str) for entry in entries):
+        return _fokker.as_vector(times if categories is None else labels, "times")
+    order = [str(label) for label in categories] if categories is not None and category.ordered else None
+    found, words = _fokker.label_times([str(entry) for entry in entries], order)
+    if order is not None and words is not None and "," in words:
+        warnings.warn(f"times: {words}", stacklevel=4)
+    return found
+
+
 def _times(y: ArrayLike | None, times: ArrayLike | None, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The times of rows, whichever way they were given."""
     if (y is None) == (times is None):
         found = "y is None" if y is None else "both were given"
         raise ValueError(f"PopulationEnergy requires y, or times, to be passed, the time of every row, but {found}")
-    values = _fokker.as_vector(times if y is None else y, "times")
+    values = _numbers(times if y is None else y)
     if len(values) != len(rows):
         raise ValueError(f"times has {len(values)} entries, X has {len(rows)} rows")
     return values

@@ -5,7 +5,7 @@ use crate::errors::raise;
 use crate::work::run;
 use fokker::Result;
 use fokker::population::{
-    Chosen, Comparison, Energy, FitOptions, Metric, PredictOptions, Predictions, Ridge, Snapshots,
+    Chosen, Comparison, Energy, FitOptions, Labels, Metric, PredictOptions, Predictions, Ridge, Snapshots,
     ValidateOptions, fit, predict, validate,
 };
 use numpy::{IntoPyArray, PyArray1, PyArray2};
@@ -87,6 +87,23 @@ pub fn population_fit<'py>(
     report.set_item("condition", fitted.condition)?;
     report.set_item("residuals", fitted.residuals.into_pyarray(py))?;
     Ok((PopulationFit { energy: fitted.energy }, report))
+}
+
+/// The times of labels, and in words how they became times; `order` is that of their categories.
+#[pyfunction]
+#[pyo3(signature = (labels, order))]
+pub fn label_times<'py>(
+    py: Python<'py>,
+    labels: Vec<String>,
+    order: Option<Vec<String>>,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, Option<String>)> {
+    let labels = Labels::of_rows(labels).map_err(|error| raise(py, error))?;
+    let labels = match order {
+        Some(order) => labels.in_order(&order),
+        None => labels,
+    };
+    let (times, words) = labels.times(None).map_err(|error| raise(py, error))?;
+    Ok((times.into_pyarray(py), words))
 }
 
 /// Honest validation, as a dictionary.

@@ -1,9 +1,11 @@
 """The same inputs and seed give the bits of the command line."""
 
 import json
+import os
 import struct
 import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,7 +145,7 @@ def test_distances_and_their_floors(command, metric, options, distance):
     for name, array in (("a.npy", X[:300]), ("b.npy", Y), ("wa.npy", a), ("wb.npy", b)):
         np.save(command.folder / name, array)
     a, b = a / a.sum(), b / b.sum()
-    words = ["transport", "distance", "a.npy", "b.npy", "--metric", metric, *options, "--floor", "--repeats", 4]
+    words = ["transport", "distance", "a.npy", "b.npy", "--metric", metric, *options, "--floor", "--repeats", 4, "--permutations", 5]
     for weights in ([], ["--weights", "wa.npy,wb.npy"]):
         printed = json.loads(command("--json", "--seed", 9, *words, *weights))
         given = {"source_weights": a, "target_weights": b} if weights else {}
@@ -155,6 +157,9 @@ def test_distances_and_their_floors(command, metric, options, distance):
             halves = partial(divergence, epsilon=epsilon)
         floor = transport.floor(X[:300], distance=halves, repeats=4, seed=9, weights=a if weights else None)
         assert vars(floor) == printed["floor"]
+        options = {"source_weights": a, "target_weights": b} if weights else {}
+        p = transport.permutation_test(X[:300], Y, distance=halves, permutations=5, seed=9, **options)
+        assert p == printed["p_value"]
 
 
 def test_the_gap_of_a_distance(command):
@@ -185,3 +190,74 @@ def test_absolute_ridges(command):
     energy = fokker.PopulationEnergy(**options).fit(x, time)
     assert energy.to_bytes() == (command.folder / "absolute.safetensors").read_bytes()
     assert energy.report_["ridge"] == 0.3
+
+
+def validated(command, *arguments):
+    """What the command line prints, without the seconds and what is named by the kind of ridge."""
+    printed = json.loads(command("--json", "population", "validate", *arguments))
+    del printed["seconds"]
+    return printed
+
+
+def cells_of(dim=2):
+    clouds = [random.normal(size=(60, dim)) * 0.8**k + 0.3 * k for k in range(3)]
+    return np.vstack(clouds), np.repeat([7.5, 8.0, 10.0], 60)
+
+
+def test_validation_with_no_options_gives_the_same_bits(command):
+    x, time = cells_of()
+    labels = [f"E{t:g}" for t in time]
+    np.savez(command.folder / "v.npz", x=x, time=time)
+    np.save(command.folder / "v.npy", x)
+    (command.folder / "v.txt").write_text("\n".join(labels))
+    lines = [",".join([*(repr(float(e)) for e in row), label]) for row, label in zip(x, labels, strict=True)]
+    (command.folder / "v.csv").write_text("\n".join(["a,b,time", *lines]))
+    found = fokker.PopulationEnergy().validate(x, time)
+    assert found["chosen"][0]["time"] == "interval"
+    for words in (["v.npz"], ["v.npy", "--labels", "v.txt"], ["v.csv"]):
+        assert validated(command, *words) == found, words
+    assert fokker.PopulationEnergy().validate(x, labels) == found
+    one = fokker.PopulationEnergy().validate(x, time, seeds=1)
+    assert one["sd"] is None and validated(command, "v.npz", "--seeds", 1) == one
+
+
+def test_fits_with_no_options_give_the_same_bits(command):
+    x, time = cells_of()
+    np.savez(command.folder / "f.npz", x=x, time=time)
+    command("population", "fit", "f.npz", "-o", "f.safetensors")
+    assert fokker.PopulationEnergy().fit(x, time).to_bytes() == (command.folder / "f.safetensors").read_bytes()
+
+
+def test_categories_with_an_order_keep_it_on_both_sides(command):
+    anndata, pandas = pytest.importorskip("anndata"), pytest.importorskip("pandas")
+    x, time = cells_of()
+    stages = pandas.Categorical.from_codes(np.repeat([2, 0, 1], 60), ["young", "middle", "old"], ordered=True)
+    obs = pandas.DataFrame({"time": stages}, index=[str(i) for i in range(len(x))])
+    anndata.AnnData(X=x, obs=obs, obsm={"X_pca": x}).write_h5ad(command.folder / "v.h5ad")
+    expected = fokker.PopulationEnergy().validate(x, np.repeat([2.0, 0.0, 1.0], 60))
+    assert validated(command, "v.h5ad") == expected
+    for times in (stages, obs["time"]):
+        with pytest.warns(UserWarning, match="young is time 0, middle is time 1, old is time 2"):
+            assert fokker.PopulationEnergy().validate(x, times) == expected
+    with pytest.raises(ValueError, match="neither a number"):
+        fokker.PopulationEnergy().fit(x, pandas.Categorical(list(stages)))
+    days = pandas.Series(pandas.Categorical([f"D{t:g}" for t in time]))
+    assert fokker.PopulationEnergy().fit(x, days).times_.tolist() == [7.5, 8.0, 10.0]
+
+
+@pytest.mark.skipif("FOKKER_DATA" not in os.environ, reason="FOKKER_DATA does not name the shared data")
+def test_embryoid_bodies_give_the_same_bits(command):
+    folder = Path(os.environ["FOKKER_DATA"])
+    x, labels = np.load(folder / "embryoid_pca5.npy")[::4], np.load(folder / "embryoid_labels.npy")[::4]
+    np.save(command.folder / "quarter.npy", x)
+    np.save(command.folder / "labels.npy", labels)
+    found = fokker.PopulationEnergy().validate(x, labels)
+    assert validated(command, "quarter.npy", "--labels", "labels.npy") == found
+
+
+def test_predictions_beyond_the_snapshots_say_so():
+    x, time = cells_of()
+    energy = fokker.PopulationEnergy(potential_features="poly:1", time="none", scheme="explicit", ridge=1e-6)
+    energy.fit(x, time)
+    with pytest.warns(UserWarning, match="time 11 is outside the snapshots, 7.5 to 10"):
+        energy.predict(x, 11.0)

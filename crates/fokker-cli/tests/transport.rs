@@ -135,17 +135,18 @@ fn the_output_has_the_documented_keys_and_nulls() {
     for metric in ["w1", "w2", "sliced-w2", "energy", "mmd", "sinkhorn"] {
         for floor in ["", "--floor --repeats 4"] {
             let output = json(folder.path(), &format!("distance a.csv b.csv --metric {metric} {floor}"));
-            let keys = ["metric", "value", "gap", "n", "m", "seconds", "floor"];
+            let keys = ["metric", "value", "gap", "n", "m", "seconds", "floor", "p_value", "permutations"];
             assert!(output.as_object().unwrap().keys().eq(keys), "{output}");
             assert_eq!(output["metric"], metric);
             assert_eq!(output["gap"].is_f64(), ["w1", "w2"].contains(&metric), "{output}");
             assert_eq!((&output["n"], &output["m"]), (&Value::from(4), &Value::from(4)));
             assert!(number(&output, "seconds") >= 0.0);
             if floor.is_empty() {
-                assert!(output["floor"].is_null());
+                assert!(output["floor"].is_null() && output["p_value"].is_null());
             } else {
                 assert!(output["floor"].as_object().unwrap().keys().eq(["mean", "sd", "repeats"]));
                 assert_eq!(output["floor"]["repeats"], 4);
+                assert!(number(&output, "p_value") >= 0.01 && output["permutations"] == 99);
             }
         }
     }
@@ -164,9 +165,13 @@ fn the_floor_tells_chance_from_distance() {
     write_cloud(at, "far.npy", &cloud(200, 2, 3.0), 2);
     write_cloud(at, "same.npy", &points[200..], 2);
     for metric in ["w1", "w2", "sliced-w2", "energy", "mmd", "sinkhorn"] {
-        let line = |other: &str| format!("transport distance a.npy {other} --metric {metric} --floor");
+        let line = |other: &str| {
+            format!("transport distance a.npy {other} --metric {metric} --floor --permutations 19")
+        };
         let far = succeed_in(at, &line("far.npy"));
         assert!(far.contains("times the floor") && far.contains("a.npy"), "{far}");
+        // None of 19 permutations reaches it.
+        assert!(far.contains("0.05 (19 permutations)"), "{far}");
         let same = succeed_in(at, &line("same.npy"));
         assert!(same.contains("About what chance gives"), "{same}");
         assert!(far.lines().chain(same.lines()).all(|line| line.chars().count() <= 80), "{far}{same}");

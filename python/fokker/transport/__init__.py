@@ -17,7 +17,7 @@ distance                         :func:`wasserstein`, :func:`exact_distance`, :f
                                  :func:`sliced_wasserstein2`, :func:`sinkhorn_divergence`
 distance without coupling        :func:`energy_distance`, :func:`kernel_discrepancy`,
                                  :func:`median_distance`
-how to read a distance           :func:`floor`
+how to read a distance           :func:`floor`, :func:`permutation_test`
 clouds in between                :func:`interpolate`, :func:`displacement`
 ===============================  ==========================================================================
 
@@ -36,6 +36,7 @@ from ._distances import (
     floor,
     kernel_discrepancy,
     median_distance,
+    permutation_test,
     sinkhorn_divergence,
     sliced_wasserstein2,
     wasserstein,
@@ -57,6 +58,7 @@ __all__ = [
     "interpolate",
     "kernel_discrepancy",
     "median_distance",
+    "permutation_test",
     "sinkhorn",
     "sinkhorn_divergence",
     "sliced_wasserstein2",

@@ -227,7 +227,7 @@ def floor(
     ``distance(first ⌊n/2⌋ rows, next ⌊n/2⌋ rows)`` taken; mean and standard deviation of that. Halves are
     half as large as the sample, so the floor is an upper bound of what all of it could reach. With
     ``weights`` ``[n]`` the distance gets those of the halves, each normalised to one, as
-    ``source_weights`` and ``target_weights``.
+    ``source_weights`` and ``target_weights``. :func:`permutation_test` gives a p-value.
 
     >>> import fokker
     >>> from functools import partial
@@ -236,3 +236,28 @@ def floor(
     Floor(mean=0.0, sd=0.0, repeats=10)
     """
     return Floor(*_fokker.floor(sample, distance, repeats, seed, weights))
+
+
+def permutation_test(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    distance: Callable[..., float] = wasserstein,
+    permutations: int = 99,
+    seed: int = 0,
+    source_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+) -> float:
+    """The p-value of x ``[n, d]`` and y ``[m, d]`` being samples of one law, by a distance.
+
+    ``p = (1 + #{D_k ≥ D}) / (1 + permutations)``, D_k the distance between n and m rows of both, shuffled by
+    stream k of ``seed``; at most α with probability α if they are. Weights stay with their points, divided by
+    their sum in each cloud, and ``distance`` gets them as ``source_weights`` and ``target_weights``. Costs
+    ``permutations + 1`` distances.
+
+    >>> import fokker
+    >>> x = [[float(i)] for i in range(20)]
+    >>> fokker.transport.permutation_test(x, [[100.0 + i] for i in range(20)])
+    0.01
+    """
+    return _fokker.permutation_test(x, y, distance, permutations, seed, source_weights, target_weights)

@@ -4,7 +4,9 @@ use super::{Clouds, Object, Pair};
 use crate::convert::{optional, rows, vector};
 use crate::errors::raise;
 use crate::work::run;
-use fokker::transport::{self, Cost, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength};
+use fokker::transport::{
+    self, Cost, PermutationOptions, Sample, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength,
+};
 use fokker::{Error, Result};
 use ndarray::{Array1, ArrayView2, Axis, Slice, concatenate};
 use numpy::IntoPyArray;
@@ -212,6 +214,54 @@ pub fn floor<'py>(
         (None, Ok(floor)) => Ok((floor.mean, floor.sd, floor.repeats)),
         (None, Err(error)) => Err(raise(py, error)),
     }
+}
+
+/// The p-value of a distance of Python between two clouds, by permutations.
+///
+/// On the thread that called, as the floor.
+#[pyfunction]
+#[pyo3(signature = (x, y, distance, permutations, seed, source_weights, target_weights))]
+#[allow(clippy::too_many_arguments)]
+pub fn permutation_test<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    distance: Object<'_, 'py>,
+    permutations: usize,
+    seed: u64,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let Pair { x, y, source_weights, target_weights } = clouds.pair();
+    let failed = RefCell::new(None);
+    let measure = |first: Sample, second: Sample| {
+        sampled(distance, first, second).map_err(|error| {
+            failed.replace(Some(error));
+            Error::Interrupted
+        })
+    };
+    let found = check_count("permutations", permutations, MOST_REPEATS).and_then(|()| {
+        let options = PermutationOptions { permutations, seed, source_weights, target_weights, monitor: &() };
+        transport::permutation_test(x, y, &options, measure)
+    });
+    match (failed.take(), found) {
+        (Some(error), _) => Err(error),
+        (None, found) => found.map_err(|error| raise(py, error)),
+    }
+}
+
+/// `distance(x, y)` of Python, with weights as keywords where there are any.
+fn sampled(distance: Object, (x, a): Sample, (y, b): Sample) -> PyResult<f64> {
+    let py = distance.py();
+    let keywords = PyDict::new(py);
+    for (name, weights) in [("source_weights", a), ("target_weights", b)] {
+        if let Some(weights) = weights {
+            keywords.set_item(name, weights.to_owned().into_pyarray(py))?;
+        }
+    }
+    let points = (x.to_owned().into_pyarray(py), y.to_owned().into_pyarray(py));
+    distance.call(points, Some(&keywords))?.extract()
 }
 
 /// `distance(first, second)` of Python on the first `dim` columns; a further column is the weights,

@@ -5,8 +5,8 @@ mod distances;
 
 pub use couplings::{displacement, exact, exact_in_batches, exact_matrix, sinkhorn};
 pub use distances::{
-    energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, sinkhorn_divergence,
-    sliced_wasserstein2, wasserstein_line,
+    energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, permutation_test,
+    sinkhorn_divergence, sliced_wasserstein2, wasserstein_line,
 };
 
 use crate::convert::{optional, rows};

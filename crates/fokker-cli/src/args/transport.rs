@@ -24,9 +24,10 @@ Examples:
   fokker transport distance a.csv b.csv --metric energy --floor --json
 
 Clouds: one point per row, as 0.5,1.2 (see A and B for the formats)
-Floor: the distance between two random halves of A; distances about as large say nothing
+Floor: the distance between two random halves of A; distances about as large say nothing;
+  with it the p-value of A and B being samples of one law, by permutations (as many distances)
 JSON: metric, value, gap (null but for w1 and w2), n, m, seconds (of the value alone),
-  floor: null, or mean, sd (of one split), repeats";
+  floor: null, or mean, sd (of one split), repeats; p_value: null, or its number; permutations";
 
 const COUPLE_HELP: &str = "\
 Examples:
@@ -90,6 +91,9 @@ pub struct DistanceArguments {
     /// Random splits for the floor
     #[arg(long, default_value_t = 10, value_name = "N", requires = "floor")]
     pub repeats: usize,
+    /// With the floor, permutations for the p-value; each costs a distance, 0 leaves it out
+    #[arg(long, default_value_t = 99, value_name = "N", requires = "floor")]
+    pub permutations: usize,
 }
 
 #[derive(Debug, Args)]

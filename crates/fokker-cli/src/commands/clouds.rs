@@ -93,11 +93,17 @@ impl<'a> Pair<'a> {
         self.x.nrows() as f64 * self.y.nrows() as f64
     }
 
-    /// What `work` will take beside `repeats` times the same on halves of the first cloud, in
+    /// What `work` will take, `permutations` times again and `repeats` times on halves of the first cloud, in
     /// seconds, when that is long: from samples of the clouds, by a power of the size.
-    pub fn estimate(&self, repeats: usize, work: impl Fn(&Pair) -> fokker::Result<()>) -> Option<f64> {
+    pub fn estimate(
+        &self,
+        repeats: usize,
+        permutations: usize,
+        work: impl Fn(&Pair) -> fokker::Result<()>,
+    ) -> Option<f64> {
         let halves = (self.x.nrows() / 2) as f64;
-        if self.pairs() + repeats as f64 * halves * halves < LONG {
+        let whole = (1 + permutations) as f64;
+        if whole * self.pairs() + repeats as f64 * halves * halves < LONG {
             return None;
         }
         let measure = |points: f64| -> Option<(f64, f64)> {
@@ -111,7 +117,7 @@ impl<'a> Pair<'a> {
         let (small, large) = (measure(SAMPLE / 2.0)?, measure(SAMPLE)?);
         let power = ((large.1 / small.1).ln() / (large.0 / small.0).ln()).clamp(1.0, 1.25);
         let time = |pairs: f64| large.1 * (pairs / large.0).powf(power);
-        Some(time(self.pairs()) + repeats as f64 * time(halves * halves))
+        Some(whole * time(self.pairs()) + repeats as f64 * time(halves * halves))
     }
 }
 

@@ -29,7 +29,7 @@ pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
         exact(pair.x, pair.y, arguments.cost.into(), &options)
     };
     if !global.quiet {
-        announce(pair.estimate(0, |pair| solve(pair, &()).map(|_| ())));
+        announce(pair.estimate(0, 0, |pair| solve(pair, &()).map(|_| ())));
     }
     let start = Instant::now();
     let coupling = solve(&pair, &Progress::new(global.quiet))?;

@@ -7,9 +7,9 @@ use crate::report::{number, wrapped};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use fokker::transport::{
-    Cost, ExactDistance, ExactOptions, Floor, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength,
-    energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, sinkhorn_divergence,
-    sliced_wasserstein2,
+    Cost, ExactDistance, ExactOptions, Floor, PermutationOptions, SinkhornOptions, SinkhornStatus,
+    SlicedOptions, Strength, energy_distance, exact_distance, floor, kernel_discrepancy, median_distance,
+    permutation_test, sinkhorn_divergence, sliced_wasserstein2,
 };
 use fokker::{Error, Monitor};
 use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
@@ -55,6 +55,9 @@ struct Output {
     m: usize,
     seconds: f64,
     floor: Option<FloorOutput>,
+    /// Of the test that both are samples of one law.
+    p_value: Option<f64>,
+    permutations: usize,
 }
 
 #[derive(Serialize)]
@@ -70,7 +73,8 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
     let both = clouds::read(&arguments.clouds, &Progress::new(global.quiet))?;
     let pair = Pair::new(&both);
     let (n, m) = (pair.x.nrows(), pair.y.nrows());
-    let repeats = if arguments.floor { arguments.repeats } else { 0 };
+    let (repeats, permutations) =
+        if arguments.floor { (arguments.repeats, arguments.permutations) } else { (0, 0) };
     if repeats > 0 && n < 2 {
         bail!("{}: has one row, the floor needs two or more", both[0].name);
     }
@@ -86,7 +90,7 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
         });
     }
     if !global.quiet && !matches!(metric, Metric::Sliced { .. }) {
-        announce(pair.estimate(repeats, |pair| metric.measure(pair, &()).map(|_| ())));
+        announce(pair.estimate(repeats, permutations, |pair| metric.measure(pair, &()).map(|_| ())));
     }
     let monitor = Progress::new(global.quiet);
     let start = Instant::now();
@@ -96,11 +100,15 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
         0 => None,
         _ => Some(halves(&both[0], measured.metric, repeats, global.seed, &monitor)?),
     };
+    let p_value = match permutations {
+        0 => None,
+        _ => Some(permuted(&pair, measured.metric, permutations, global.seed, &monitor)?),
+    };
     drop(monitor);
     if global.json {
         let Measured { value, gap, .. } = measured;
         let floor = floor.map(|Floor { mean, sd, repeats }| FloorOutput { mean, sd, repeats });
-        let output = Output { metric: name, value, gap, n, m, seconds, floor };
+        let output = Output { metric: name, value, gap, n, m, seconds, floor, p_value, permutations };
         return Ok(serde_json::to_string_pretty(&output)? + "\n");
     }
     let mut report = vec![
@@ -114,6 +122,9 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
         let splits = format!("{} ± {} ({repeats} splits)", digits(floor.mean), digits(floor.sd));
         report.push(("floor", splits));
         reading = format!("\n{}\n", wrapped(&read_against(&floor, measured.value, &both[0].name)));
+    }
+    if let Some(p) = p_value {
+        report.push(("p-value", format!("{} ({permutations} permutations)", digits(p))));
     }
     Ok(lines(&report) + &reading)
 }
@@ -142,6 +153,9 @@ fn check(arguments: &DistanceArguments) -> Result<()> {
     }
     if !(1..=100_000).contains(&arguments.repeats) {
         bail!("--repeats must be from 1 to 100000, found {}", arguments.repeats);
+    }
+    if arguments.permutations > 100_000 {
+        bail!("--permutations must be at most 100000, found {}", arguments.permutations);
     }
     Ok(())
 }
@@ -248,6 +262,21 @@ fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, monitor: &dy
         Ok(metric.measure(&Pair { x: x.view(), y: y.view(), a, b }, monitor)?.value)
     };
     Ok(floor(sample.view(), repeats, seed, distance)?)
+}
+
+/// The p-value of the same distance, weights included.
+fn permuted(
+    pair: &Pair,
+    metric: Metric,
+    permutations: usize,
+    seed: u64,
+    monitor: &dyn Monitor,
+) -> Result<f64> {
+    let &Pair { x, y, a, b } = pair;
+    let options = PermutationOptions { permutations, seed, source_weights: a, target_weights: b, monitor };
+    Ok(permutation_test(x, y, &options, |(x, a), (y, b)| {
+        Ok(metric.measure(&Pair { x, y, a, b }, monitor)?.value)
+    })?)
 }
 
 /// One sentence on what a distance means beside the floor.

@@ -29,7 +29,7 @@
 //! | entropic, unbalanced and semi-relaxed coupling | [`sinkhorn`], [`sinkhorn_divergence`] |
 //! | distance | [`wasserstein1`], [`wasserstein2`], [`wasserstein_line`], [`sliced_wasserstein2`], [`bures`] |
 //! | distance without coupling | [`energy_distance`], [`kernel_discrepancy`], [`median_distance`] |
-//! | how to read a distance | [`floor()`] |
+//! | how to read a distance | [`floor()`], [`permutation_test`] |
 //! | clouds in between | [`displacement`] |
 //!
 //! # Limits
@@ -73,6 +73,7 @@ mod masses;
 mod merge;
 mod nearest;
 mod newton;
+mod permutation;
 mod pricing;
 mod simplex;
 mod single;
@@ -96,5 +97,6 @@ pub use interpolation::displacement;
 pub(crate) use kernel::mean_distances;
 pub use kernel::{energy_distance, kernel_discrepancy, median_distance};
 pub use line::wasserstein_line;
+pub use permutation::{PermutationOptions, Sample, permutation_test};
 pub use sinkhorn::{Entropic, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 pub use sliced::{SlicedOptions, sliced_wasserstein2};

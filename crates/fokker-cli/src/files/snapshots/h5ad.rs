@@ -1,11 +1,11 @@
 //! Annotated data (.h5ad): rows from `obsm` or `X`, times from a column of `obs`.
 
-use super::labels::Labels;
 use super::{Labelled, usual_column};
 use crate::files::MEMORY;
 use crate::files::source::Length;
 use crate::files::text::shown;
 use anyhow::{Result, anyhow, bail};
+use fokker::population::Labels;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, Hdf5File, OpenOptions};
 use ndarray::Array2;
@@ -102,12 +102,23 @@ fn labels(root: &Group, time: Option<&str>) -> Result<(String, Labels)> {
         bail!("obs has no column {wanted}: name one of {} with --time", listed(&obs)?);
     };
     let place = format!("obs[{}]", shown(&column));
-    let values = match member(&obs, &column)? {
-        Some(Member::Dataset(dataset)) => texts(&dataset, &place)?,
-        Some(Member::Group(group)) => encoded(&group, &place)?,
+    let (values, order) = match member(&obs, &column)? {
+        Some(Member::Dataset(dataset)) => (texts(&dataset, &place)?, None),
+        Some(Member::Group(group)) => (encoded(&group, &place)?, order(&group, &place)?),
         None => bail!("obs has no column {}", shown(&column)),
     };
-    Ok((column, Labels::of_rows(values).map_err(|e| anyhow!("{place}: {e}"))?))
+    let labels = Labels::of_rows(values).map_err(|e| anyhow!("{place}: {e}"))?;
+    Ok((column, order.map_or(labels.clone(), |order| labels.in_order(&order))))
+}
+
+/// The categories of a column where they have an order.
+fn order(group: &Group, place: &str) -> Result<Option<Vec<String>>> {
+    // Stored as a boolean of one byte; absent means no order.
+    let ordered = group.attribute("ordered").is_ok_and(|flag| flag.raw_data.iter().any(|&byte| byte != 0));
+    match ordered && member(group, "categories")?.is_some() {
+        true => texts(&dataset(group, "categories", place)?, place).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// A categorical column, or one with a mask; what is missing is empty.

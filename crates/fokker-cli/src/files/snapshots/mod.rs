@@ -1,12 +1,10 @@
 //! Snapshots of a population: rows, the time of each, and masses where there are any.
 
 mod h5ad;
-mod labels;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use self::labels::Labels;
 use super::numbers::Stored;
 use super::output::{Format as OutputFormat, Output};
 use super::source::{self, Source};
@@ -16,6 +14,7 @@ use super::write::{Values, columns, write_csv, write_npz};
 use super::{Format, at, format, npz, read_rows};
 use anyhow::{Result, bail};
 use fokker::Monitor;
+use fokker::population::Labels;
 use ndarray::{Array1, Array2};
 use std::path::Path;
 
@@ -73,7 +72,7 @@ pub fn read_snapshots(path: &Path, options: &SnapshotOptions, monitor: &dyn Moni
         None => alone(path, options, monitor)?,
     };
     let (times, words) =
-        labelled.labels.times(options.times).map_err(|e| at(options.labels.unwrap_or(path), e))?;
+        labelled.labels.times(options.times).map_err(|e| at(options.labels.unwrap_or(path), e.into()))?;
     let masses = labelled.mass.iter().flat_map(|mass| mass.indexed_iter());
     if let Some((i, mass)) = masses.into_iter().find(|(_, mass)| **mass < 0.0) {
         bail!("{}: the mass of row {i} (counted from 0) is {mass}, expected at least 0", path.display());
@@ -159,7 +158,7 @@ fn archive(path: &Path, source: &Source, monitor: &dyn Monitor) -> Result<Labell
 fn read_labels(path: &Path, rows: usize) -> Result<Labels> {
     let source = source::open(path).map_err(|e| at(path, e))?;
     if !matches!(format(&source).map_err(|e| at(path, e))?, Format::Text) {
-        return Labels::of_rows(read_vector(path)?).map_err(|e| at(path, e));
+        return Labels::of_rows(read_vector(path)?).map_err(|e| at(path, e.into()));
     }
     let separator = if source.extension == "tsv" { '\t' } else { ',' };
     let read = || {

@@ -1,12 +1,12 @@
 //! Text with a header line, a column of times and columns of numbers.
 
-use super::labels::Labels;
 use super::{Labelled, USUAL, usual_column};
 use crate::files::MEMORY;
 use crate::files::source::Source;
 use crate::files::text::{Lines, Separator, each_field, number, separator, shown};
 use anyhow::{Result, anyhow, bail};
 use fokker::Monitor;
+use fokker::population::Labels;
 use ndarray::{Array1, Array2};
 
 /// The column of masses.

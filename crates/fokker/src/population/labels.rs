@@ -1,11 +1,22 @@
 //! Labels of times: kept once each, and turned into numbers.
 
-use crate::files::text::shown;
-use anyhow::{Result, bail};
+use crate::{Error, Result};
 use std::collections::HashMap;
 
-/// Labels of rows. There are few different ones, so each is kept once.
-#[derive(Default)]
+/// Labels of rows, and how they become times. There are few different ones, so each is kept once.
+///
+/// Labels are numbers, all with the same letters before or after them if any (`E7.5`, `day 3`, `12h`). Where
+/// they are not, categories that have an order stand for 0, 1, 2, …; others need times to be given.
+///
+/// ```
+/// use fokker::population::Labels;
+/// let labels = Labels::of_rows(["E7.5", "E8", "E7.5"])?;
+/// assert_eq!(labels.times(None)?.0, [7.5, 8.0, 7.5]);
+/// let stages = Labels::of_rows(["late", "early"])?.in_order(&["early", "middle", "late"]);
+/// assert_eq!(stages.times(None)?.0, [1.0, 0.0]);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
 pub struct Labels {
     /// Index of the label of every row.
     ids: Vec<usize>,
@@ -13,6 +24,15 @@ pub struct Labels {
     /// Where each label was first seen, for errors.
     places: Vec<String>,
     known: HashMap<String, usize>,
+    /// Place of every category in an order of their own.
+    ranks: Option<HashMap<String, usize>>,
+}
+
+/// An error in words: the place, what was found, the remedy.
+macro_rules! refuse {
+    ($($words:tt)*) => {
+        return Err(Error::Source(format!($($words)*)))
+    };
 }
 
 /// More different labels than this are no snapshots.
@@ -20,6 +40,9 @@ const MOST: usize = 100_000;
 
 impl Labels {
     /// The labels of one row after another, places counted from 0.
+    ///
+    /// # Errors
+    /// As [`push`](Labels::push).
     pub fn of_rows<T: ToString>(values: impl IntoIterator<Item = T>) -> Result<Self> {
         let mut labels = Labels::default();
         for (row, value) in values.into_iter().enumerate() {
@@ -28,7 +51,17 @@ impl Labels {
         Ok(labels)
     }
 
-    /// Adds the label of the next row.
+    /// The same labels as categories that come in this order.
+    pub fn in_order<T: ToString>(mut self, categories: &[T]) -> Self {
+        let ranks = categories.iter().enumerate().map(|(k, text)| (text.to_string().trim().to_owned(), k));
+        self.ranks = Some(ranks.collect());
+        self
+    }
+
+    /// Adds the label of the next row, found at the place.
+    ///
+    /// # Errors
+    /// No label, or more different ones than snapshots can have.
     pub fn push(&mut self, text: &str, place: impl FnOnce() -> String) -> Result<()> {
         let text = text.trim();
         if let Some(&id) = self.known.get(text) {
@@ -36,10 +69,10 @@ impl Labels {
             return Ok(());
         }
         if text.is_empty() || ["nan", "na", "none", "<na>"].contains(&text.to_ascii_lowercase().as_str()) {
-            bail!("{} has no time: remove such rows or fill them in", place());
+            refuse!("{} has no time: remove such rows or fill them in", place());
         }
         if self.distinct.len() == MOST {
-            bail!("has more than {MOST} different times: is this the column of times?");
+            refuse!("has more than {MOST} different times: is this the column of times?");
         }
         self.ids.push(self.distinct.len());
         self.known.insert(text.to_owned(), self.distinct.len());
@@ -53,10 +86,20 @@ impl Labels {
         self.ids.len()
     }
 
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     /// The time of every row, and in words how labels became times where that is not plain.
     ///
     /// Without `given`, labels are numbers, all with the same letters before or after them, if
-    /// any; with it, the k-th label in order means the k-th given time.
+    /// any, or places in the order of their categories; with it, the k-th label in order (by these numbers,
+    /// by category, by text) means the k-th given time.
+    ///
+    /// # Errors
+    /// A label without a number or with other letters and no order, the place and the remedy; given times
+    /// that are not as many, not finite or not different.
     pub fn times(&self, given: Option<&[f64]>) -> Result<(Vec<f64>, Option<String>)> {
         let (of_label, words) = match given {
             None => self.parsed()?,
@@ -66,15 +109,19 @@ impl Labels {
     }
 
     fn parsed(&self) -> Result<(Vec<f64>, Option<String>)> {
+        if let (Err(_), Some(_)) = (self.numbers(), &self.ranks) {
+            let order = self.order();
+            return self.mapped(&(0..order.len()).map(|k| k as f64).collect::<Vec<_>>());
+        }
         let times = self.numbers().or_else(|bad| {
             let (text, place) = (shown(&self.distinct[bad]), &self.places[bad]);
-            let remedy = format!("give --times, one for each of {}", self.listed());
+            let remedy = format!("give a time (--times) for each of {}", self.listed());
             if split(&self.distinct[bad]).is_none() {
-                bail!(
+                refuse!(
                     "{place} has the time {text}, neither a number nor a number with letters before or after it: {remedy}"
                 );
             }
-            bail!(
+            refuse!(
                 "{place} has the time {text}, but {} has {}, with other letters: {remedy}",
                 self.places[0],
                 shown(&self.distinct[0])
@@ -102,7 +149,7 @@ impl Labels {
     fn mapped(&self, given: &[f64]) -> Result<(Vec<f64>, Option<String>)> {
         let order = self.order();
         if given.len() != order.len() {
-            bail!(
+            refuse!(
                 "--times gives {} times, but there are {} different labels: {}",
                 given.len(),
                 order.len(),
@@ -111,10 +158,10 @@ impl Labels {
         }
         for (i, time) in given.iter().enumerate() {
             if !time.is_finite() {
-                bail!("--times: entry {i} (counted from 0) is {time}, every time must be finite");
+                refuse!("--times: entry {i} (counted from 0) is {time}, every time must be finite");
             }
             if given[..i].contains(time) {
-                bail!("--times gives {time} twice: every label needs a time of its own");
+                refuse!("--times gives {time} twice: every label needs a time of its own");
             }
         }
         let mut times = vec![0.0; order.len()];
@@ -124,12 +171,16 @@ impl Labels {
         Ok((times, Some(words.join(", "))))
     }
 
-    /// Labels by their numbers when all have some and the same letters, by their text otherwise.
+    /// Labels by their numbers when all have some and the same letters, by their category where these have
+    /// an order, by their text otherwise.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.distinct.len()).collect();
         match self.numbers() {
             Ok(times) => order.sort_by(|&a, &b| times[a].total_cmp(&times[b])),
-            Err(_) => order.sort_by(|&a, &b| self.distinct[a].cmp(&self.distinct[b])),
+            Err(_) => {
+                let rank = |id: usize| self.ranks.as_ref().and_then(|ranks| ranks.get(&self.distinct[id]));
+                order.sort_by(|&a, &b| rank(a).cmp(&rank(b)).then(self.distinct[a].cmp(&self.distinct[b])));
+            }
         }
         order
     }
@@ -142,6 +193,15 @@ impl Labels {
         }
         texts.join(", ")
     }
+}
+
+/// A label in quotes, short and on one line.
+fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
 }
 
 /// A label such as `E7.5`, `day 3` or `12h`.
@@ -171,7 +231,7 @@ fn split(text: &str) -> Option<Parts<'_>> {
 mod tests {
     use super::*;
 
-    fn times(labels: &[&str], given: Option<&[f64]>) -> Result<Vec<f64>, String> {
+    fn times(labels: &[&str], given: Option<&[f64]>) -> std::result::Result<Vec<f64>, String> {
         let labels = Labels::of_rows(labels).map_err(|e| e.to_string())?;
         labels.times(given).map(|(times, _)| times).map_err(|e| e.to_string())
     }
@@ -197,7 +257,7 @@ mod tests {
     fn everything_else_is_refused_with_its_row() {
         for (labels, wanted) in [
             (vec!["d3", "d5", "12h"], "row 2 (counted from 0) has the time \"12h\", but row 0"),
-            (vec!["1", "d2"], "with other letters: give --times, one for each of \"1\", \"d2\""),
+            (vec!["1", "d2"], "with other letters: give a time (--times) for each of \"1\", \"d2\""),
             (vec!["1", "early"], "row 1 (counted from 0) has the time \"early\", neither a number"),
             (vec!["Day 00-03"], "neither a number"),
             (vec!["d3h"], "neither"),
@@ -219,5 +279,19 @@ mod tests {
         assert!(message.contains("gives 2 times, but there are 3 different labels: \"a\", \"b\", \"c\""));
         assert!(times(&["a", "b"], Some(&[1.0, 1.0])).unwrap_err().contains("1 twice"));
         assert!(times(&["a", "b"], Some(&[1.0, f64::NAN])).unwrap_err().contains("entry 1"));
+    }
+
+    #[test]
+    fn categories_with_an_order_keep_it() {
+        let order = ["young", "middle", "old", "unused"];
+        let labels = || Labels::of_rows(["old", "young", "middle", "old"]).unwrap().in_order(&order);
+        let (times, words) = labels().times(None).unwrap();
+        assert_eq!(times, [2.0, 0.0, 1.0, 2.0]);
+        assert_eq!(words.unwrap(), "young is time 0, middle is time 1, old is time 2");
+        // Given times follow the order too, where the alphabet would put middle first.
+        assert_eq!(labels().times(Some(&[1.0, 2.0, 5.0])).unwrap().0, [5.0, 1.0, 2.0, 5.0]);
+        // Categories that hold numbers are their numbers, whatever their order.
+        let days = Labels::of_rows(["D10", "D3"]).unwrap().in_order(&["D10", "D3"]);
+        assert_eq!(days.times(None).unwrap().0, [10.0, 3.0]);
     }
 }

@@ -1,0 +1,160 @@
+//! Could two clouds be samples of one law? A test by permutations.
+
+use super::exact::check_clouds;
+use crate::{Error, Monitor, Result};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis, concatenate};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// Relative difference of two distances that counts as rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// Options of [`permutation_test`].
+#[derive(Clone, Copy)]
+pub struct PermutationOptions<'a> {
+    /// Number B of permutations: the p-value is at least 1/(B + 1).
+    pub permutations: usize,
+    /// Permutation k is drawn from stream k of this seed.
+    pub seed: u64,
+    /// Weights of x, `[n]`.
+    pub source_weights: Option<ArrayView1<'a, f64>>,
+    /// Weights of y, `[m]`.
+    pub target_weights: Option<ArrayView1<'a, f64>>,
+    /// Hears of progress, stage "permutations".
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for PermutationOptions<'_> {
+    fn default() -> Self {
+        PermutationOptions {
+            permutations: 99,
+            seed: 0,
+            source_weights: None,
+            target_weights: None,
+            monitor: &(),
+        }
+    }
+}
+
+/// A cloud and its weights of sum 1; none where neither cloud has any.
+pub type Sample<'a> = (ArrayView2<'a, f64>, Option<ArrayView1<'a, f64>>);
+
+/// The p-value of a permutation test of equal laws by a distance.
+///
+/// ```text
+/// p = (1 + #{k : D_k ≥ D}) / (1 + B)       D of the clouds, D_k of n and m rows of both, shuffled
+/// ```
+///
+/// If both are samples of one law, p ≤ α happens with probability at most α. `x` is `[n, d]`, `y` is `[m, d]`.
+/// Weights stay with their points and are divided by their sum in each cloud; where only one cloud has any,
+/// the points of the other weigh 1/m each, in the same unit as weights of sum 1. A permutation of no weight on
+/// a side is as far as D. Distances that differ by rounding (1e-12) are equal. Costs B + 1 distances.
+///
+/// # Errors
+/// No permutation, clouds that are no clouds, weights that do not fit, an error of `distance`, an interruption.
+///
+/// ```
+/// use fokker::transport::{ExactOptions, PermutationOptions, permutation_test, wasserstein1};
+/// use ndarray::Array2;
+/// let x = Array2::from_shape_fn((20, 1), |(i, _)| i as f64);
+/// let far = &x + 100.0;
+/// let p = permutation_test(x.view(), far.view(), &PermutationOptions::default(), |(a, _), (b, _)| {
+///     wasserstein1(a, b, &ExactOptions::default())
+/// })?;
+/// assert_eq!(p, 0.01);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn permutation_test(
+    x: ArrayView2<f64>,
+    y: ArrayView2<f64>,
+    options: &PermutationOptions,
+    distance: impl Fn(Sample, Sample) -> Result<f64>,
+) -> Result<f64> {
+    if options.permutations == 0 {
+        return Err(Error::Argument { name: "permutations", requirement: "positive".into(), found: 0.0 });
+    }
+    check_clouds(&x, &y)?;
+    let (n, total) = (x.nrows(), x.nrows() + y.nrows());
+    let weighted = options.source_weights.is_some() || options.target_weights.is_some();
+    let weights = concatenate(
+        Axis(0),
+        &[
+            crate::statistics::normalised(options.source_weights, n)?.view(),
+            crate::statistics::normalised(options.target_weights, y.nrows())?.view(),
+        ],
+    )
+    .expect("vectors");
+    let rows = concatenate(Axis(0), &[x, y]).expect("checked");
+    // None where a side has no weight.
+    let measure = |order: &[usize]| -> Result<Option<f64>> {
+        let part = |rows: &[usize]| {
+            let weights: Array1<f64> = weights.select(Axis(0), rows);
+            let sum = weights.sum();
+            (sum > 0.0).then(|| weights / sum)
+        };
+        let (first, second) = order.split_at(n);
+        let (Some(a), Some(b)) = (part(first), part(second)) else { return Ok(None) };
+        let (x, y) = (rows.select(Axis(0), first), rows.select(Axis(0), second));
+        let given = |weights| weighted.then_some(weights);
+        distance((x.view(), given(a.view())), (y.view(), given(b.view()))).map(Some)
+    };
+    let mut order: Vec<usize> = (0..total).collect();
+    let observed = measure(&order)?.unwrap_or(0.0);
+    let mut at_least = 0;
+    for k in 0..options.permutations {
+        if options.monitor.progress("permutations", k, options.permutations).is_break() {
+            return Err(Error::Interrupted);
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        random.set_stream(k as u64);
+        order.sort_unstable();
+        order.shuffle(&mut random);
+        let found = measure(&order)?;
+        at_least += usize::from(found.is_none_or(|found| found >= observed * (1.0 - ROUNDING)));
+    }
+    Ok((1 + at_least) as f64 / (1 + options.permutations) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{ExactOptions, energy_distance};
+    use ndarray::Array2;
+    use rand_distr::{Distribution, StandardNormal};
+
+    fn normals(n: usize, seed: u64) -> Array2<f64> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        Array2::from_shape_simple_fn((n, 2), || StandardNormal.sample(&mut random))
+    }
+
+    fn p_value(x: &Array2<f64>, y: &Array2<f64>, options: &PermutationOptions) -> f64 {
+        let energy = |(x, a): Sample, (y, b): Sample| {
+            energy_distance(x, y, &ExactOptions { source_weights: a, target_weights: b, monitor: &() })
+        };
+        permutation_test(x.view(), y.view(), options, energy).unwrap()
+    }
+
+    #[test]
+    fn p_values_of_one_law_are_uniform() {
+        let options = PermutationOptions { permutations: 19, ..Default::default() };
+        let small =
+            (0..400).filter(|&k| p_value(&normals(12, 2 * k), &normals(9, 2 * k + 1), &options) <= 0.1);
+        // Binomial of 400 and 0.1: 40 ± 6; outside 22 to 58 with probability 0.2 %, the seed is fixed.
+        let count = small.count();
+        assert!((22..=58).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn equal_clouds_tell_nothing_and_weightless_rows_are_none() {
+        let (x, y) = (normals(15, 1), normals(10, 2));
+        assert_eq!(p_value(&x, &x, &PermutationOptions::default()), 1.0);
+        // Far rows of weight zero: only the others tell.
+        let mut with = y.clone();
+        with.row_mut(0).fill(1e3);
+        let weights = Array1::from_shape_fn(10, |i| if i == 0 { 0.0 } else { 1.0 });
+        let options = PermutationOptions { target_weights: Some(weights.view()), ..Default::default() };
+        assert!(p_value(&x, &with, &options) > 0.05);
+        assert_eq!(p_value(&x, &(&y + 9.0), &options), 0.01);
+    }
+}
