@@ -143,10 +143,9 @@ fn sentences(validation: &Validation, metric: &str, hold_out: HoldOut) -> String
     let verdict = match validation.verdict {
         Verdict::Better => "The energy predicts better than every baseline".to_owned(),
         Verdict::Worse => format!("The energy predicts worse than {}", listed(Verdict::Worse)),
-        Verdict::Undecided => format!(
-            "The energy is not distinguishable from {}: do not read more into it than they say",
-            listed(Verdict::Undecided)
-        ),
+        Verdict::Undecided => {
+            format!("The energy is not distinguishable from {}", listed(Verdict::Undecided))
+        }
     };
     let rolled = match validation.rolled_out.verdict() {
         Verdict::Better => "better than",
@@ -157,13 +156,14 @@ fn sentences(validation: &Validation, metric: &str, hold_out: HoldOut) -> String
         HoldOut::Cells(_) => "two samples of the truth",
         HoldOut::Time => "two halves of the truth",
     };
-    let above = number((validation.mean.fit - validation.mean.floor).max(0.0));
+    let off = validation.mean.fit - validation.mean.floor;
+    let above = format!("{} {}", number(off.abs()), if off < 0.0 { "below" } else { "above" });
     let spread = validation.spread.map_or(String::new(), |spread| {
         format!(", with {} of the true spread ({metric} favours less)", number(spread.fit))
     });
     format!(
         "{verdict}, by the debiased energy distance. From the first snapshot on it is {rolled} affine maps \
-         one after the other. In {metric} it lands {above} above what {floor} are apart{spread}."
+         one after the other. In {metric} it lands {above} what {floor} are apart{spread}."
     )
 }
 
