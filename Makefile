@@ -5,6 +5,8 @@ CARGO ?= cargo
 PYTHON ?= python3
 # Where the Python package is built and tested, from scratch each time.
 PYTHON_ENV = target/python-env
+# Checks that found no published data, a line each.
+SKIPPED = target/skipped
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-python fmt fmt-check lint docs bench bench-quality null
@@ -17,7 +19,10 @@ demo: ## run the main job on an embedded default
 
 # The tests come last, so that their summary closes the log.
 test: fmt-check lint docs test-python ## check the formatting, lints and documentation, then run all tests
-	$(CARGO) test --release --workspace
+	@rm -f $(SKIPPED)
+	FOKKER_SKIPPED=$(CURDIR)/$(SKIPPED) $(CARGO) test --release --workspace
+	@if [ -s $(SKIPPED) ]; then echo "make: $$(wc -l < $(SKIPPED)) checks on published data were skipped:" \
+		"FOKKER_DATA names no folder that holds it" >&2; fi
 
 # The wheel shares the release build of the workspace. POT is compared with where it installs.
 test-python: ## build the wheel in a fresh virtual environment and run the tests of the Python package

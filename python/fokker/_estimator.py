@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
+from ._checked import check, rules_of
 
 if TYPE_CHECKING:
 
@@ -68,6 +69,7 @@ class Estimator(Base):
 
     def _observed(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.object_] | None]:
         """X as numbers, and the names of its columns when all of them are text."""
+        self._check_parameters()
         rows = _fokker.as_matrix(X, "X")
         if rows.shape[0] == 0 or rows.shape[1] == 0:
             empty = "sample" if rows.shape[0] == 0 else "feature"
@@ -75,6 +77,10 @@ class Estimator(Base):
                 f"X has 0 {empty}(s) (shape={rows.shape}) while a minimum of 1 is required by {type(self).__name__}."
             )
         return rows, _column_names(X)
+
+    def _check_parameters(self) -> None:
+        for name, kinds in rules_of(type(self).__init__).items():
+            check(name, getattr(self, name), kinds)
 
     def _remember(self, rows: NDArray[np.float64], names: NDArray[np.object_] | None) -> None:
         self.n_features_in_ = rows.shape[1]
@@ -137,7 +143,7 @@ def weights_of(sample_weight: ArrayLike | None, rows: NDArray[np.float64]) -> ND
     """Weights of rows; a single number weighs all of them alike."""
     if sample_weight is None:
         return None
-    if np.isscalar(sample_weight):
+    if np.isscalar(sample_weight) and not isinstance(sample_weight, (str, bytes)):
         return np.full(len(rows), float(sample_weight))  # type: ignore[arg-type]
     weights = _fokker.as_vector(sample_weight, "sample_weight")
     if len(weights) != len(rows):

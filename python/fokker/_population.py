@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
+from ._checked import checked
 from ._estimator import Estimator, seed_of, weights_of
 from .transport import wasserstein
 
@@ -128,6 +129,7 @@ class PopulationEnergy(Estimator):
         self.interaction_coefficients_ = fit.interaction_coefficients
         return self
 
+    @checked
     def predict(
         self,
         X: ArrayLike,
@@ -150,8 +152,8 @@ class PopulationEnergy(Estimator):
         begin = float(self.times_[0]) if start is None else float(start)
         if times is None:
             times = float(self.times_[1] - self.times_[0]) + begin
-        several = np.ndim(times) > 0
-        until = _fokker.as_vector(np.atleast_1d(times), "times").tolist()
+        several = not hasattr(times, "__float__") or np.ndim(times) > 0  # type: ignore[arg-type]
+        until = _fokker.as_vector(times if several else [times], "times").tolist()
         weights = weights_of(sample_weight, rows)
         clouds = self._fit.predict(
             rows, begin, until, weights, steps_per_interval, noise, seed_of(random_state)
@@ -160,11 +162,13 @@ class PopulationEnergy(Estimator):
             warnings.warn(f"time {words}", stacklevel=2)
         return np.stack(clouds) if several else clouds[0]
 
+    @checked
     def potential(self, X: ArrayLike, t: float | None = None) -> NDArray[np.float64]:
         """V at rows, ``[n]``, and a time (that of the first snapshot by default); up to a constant."""
         rows = self._asked(X)
         return self._fit.potential(self._time(t), rows)
 
+    @checked
     def velocity(
         self,
         X: ArrayLike,
@@ -213,6 +217,7 @@ class PopulationEnergy(Estimator):
             distances.append(wasserstein(moved, rows[target], p=1, source_weights=a, target_weights=b))
         return -float(np.mean(distances))
 
+    @checked
     def validate(
         self,
         X: ArrayLike,

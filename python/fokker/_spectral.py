@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
+from ._checked import checked
 from ._estimator import Estimator, seed_of, weights_of
 
 
@@ -145,6 +146,7 @@ class SpectralDensity(Estimator):
             raise ValueError("a saved fit holds no moments to add to: fit or merge before saving it")
         return self._moments
 
+    @checked
     def sample(
         self,
         n_samples: int = 1,
@@ -183,6 +185,7 @@ class SpectralDensity(Estimator):
         """Mean log-density of the rows: larger is better, as cross-validation expects."""
         return float(self.score_samples(X).mean())
 
+    @checked
     def score_function(self, X: ArrayLike, t: float) -> NDArray[np.float64]:
         """∇ log p_t at rows, ``[n, d]``, in the columns of the data; t on the unit-rate clock."""
         rows = self._asked(X)

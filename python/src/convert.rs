@@ -12,6 +12,7 @@ use numpy::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// What an argument is, as messages say it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,14 @@ fn converted<'py>(object: &Bound<'py, PyAny>, name: &str, kind: Kind) -> PyResul
         "c" => {
             return Err(refuse(py, name, format!("Complex data not supported: {name} must be real numbers")));
         }
-        "O" | "U" | "S" | "T" => check_entries(object, &array, name, kind)?,
+        "O" => check_entries(object, &array, name, kind)?,
+        "U" | "S" | "T" => {
+            // One text among numbers makes text of all of them: as they were given, it is found.
+            let options = PyDict::new(py);
+            options.set_item("dtype", "object")?;
+            let given = numpy.call_method("asarray", (object,), Some(&options))?;
+            check_entries(object, &given, name, kind)?;
+        }
         _ => {
             let class = array.getattr("dtype")?.str()?;
             return Err(refuse(py, name, format!("{name} must hold numbers, found entries of type {class}")));

@@ -6,7 +6,7 @@ use common::{
     bytes, cells_in, example_clouds, fokker, npy, number, run, run_in, shared_data, succeed, succeed_in,
 };
 use serde_json::Value;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -263,6 +263,51 @@ fn extreme_arguments_give_numbers_or_a_line_and_never_a_panic() {
                 assert_eq!(cell["w2"].is_null(), cell["reason"].is_string(), "{line}: {cell}");
             }
         }
+    }
+}
+
+/// A PNG of one colour: 12000 × 12000 pixels in half a megabyte, which took 10 GB once decoded.
+#[test]
+fn an_image_is_refused_by_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pixels = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    let row = vec![0; 1 + 3 * 12_000];
+    (0..12_000).for_each(|_| pixels.write_all(&row).unwrap());
+    let chunk = |name: &[u8], body: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(name);
+        crc.update(body);
+        [&(body.len() as u32).to_be_bytes(), name, body, &crc.sum().to_be_bytes()].concat()
+    };
+    let side = 12_000_u32.to_be_bytes();
+    let header = [side.as_slice(), &side, &[8, 2, 0, 0, 0]].concat();
+    let parts = [chunk(b"IHDR", &header), chunk(b"IDAT", &pixels.finish().unwrap()), chunk(b"IEND", b"")];
+    let file = [b"\x89PNG\r\n\x1a\n".to_vec(), parts.concat()].concat();
+    assert!(file.len() < 500_000);
+    std::fs::write(folder.path().join("a.png"), file).unwrap();
+    for line in [
+        "audit texture a.png",
+        "audit errors --texture a.png",
+        "audit errors --data .",
+        "spectral fit .",
+        "transport distance . .",
+    ] {
+        let ran = run_in(folder.path(), line);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{line}: {ran:?}");
+        assert!(ran.stderr.contains("is 12000×12000×3, 432000000 numbers, at most"), "{ran:?}");
+    }
+}
+
+#[test]
+fn threads_are_counted_in_plain_words() {
+    let expected = run("audit errors --spectrum natural:4x4x1 --steps 5").stdout;
+    for threads in ["1", "3", "100000", "99999999999"] {
+        let ran = run(&format!("audit errors --spectrum natural:4x4x1 --steps 5 --threads {threads}"));
+        assert_eq!((ran.code, &ran.stdout), (Some(0), &expected), "{threads}: {ran:?}");
+    }
+    for threads in ["0", "-1", "two", "1e3"] {
+        let ran = run(&format!("demo --threads={threads}"));
+        assert!(ran.code == Some(2) && ran.stderr.contains("give a whole number from 1"), "{ran:?}");
     }
 }
 

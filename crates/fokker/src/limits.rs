@@ -24,6 +24,8 @@ impl Limits {
     pub const EVALUATIONS: usize = 10_000_000;
     /// Score evaluations for which a grid is tuned, a step at a time.
     pub const TUNED_EVALUATIONS: usize = 10_000;
+    /// Columns of data, and pixels times channels of an image: one row of them is half a gigabyte.
+    pub const COLUMNS: usize = 1 << 26;
     /// Bytes of one result.
     pub const MEMORY: usize = 8 << 30;
 
@@ -44,6 +46,14 @@ impl Limits {
             return Ok(found);
         }
         Err(Error::Argument { name, requirement: format!("from 1 to {most}"), found: found as f64 })
+    }
+
+    /// Checks a number of columns, or of pixels times channels.
+    ///
+    /// # Errors
+    /// None, or more than [`Limits::COLUMNS`].
+    pub fn columns(name: &'static str, columns: usize) -> Result<usize> {
+        Limits::count(name, columns, Limits::COLUMNS)
     }
 
     /// The most rows of `dim` numbers that [`Limits::MEMORY`] holds.

@@ -8,6 +8,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from .. import _fokker
+from .._checked import checked
 from ._arguments import Schedule, Scheme, Step, Vector, law_of, sampler_of, schedule_of
 
 
@@ -37,6 +38,7 @@ class Errors:
     along_time: Vector | None
 
 
+@checked
 def errors(
     eigenvalues: ArrayLike | None = None,
     *,

@@ -8,6 +8,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from .. import _fokker
+from .._checked import checked
 from ._arguments import Schedule, Vector, law_of, schedule_of
 
 
@@ -31,6 +32,7 @@ class Tuned:
     standard: tuple[str, float, float]
 
 
+@checked
 def tune(
     eigenvalues: ArrayLike | None = None,
     *,
@@ -65,6 +67,7 @@ def tune(
     return Tuned(**tuned)
 
 
+@checked
 def export(
     times: ArrayLike,
     program: Literal["k-diffusion", "comfyui", "diffusers", "t"],

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from numpy.typing import ArrayLike
 
 from .. import _fokker
+from .._checked import checked
 from ._arguments import law_of
 
 
@@ -31,6 +32,7 @@ class Finding:
     w2_cost: float | None
 
 
+@checked
 def lint(
     subject: ArrayLike | str | Mapping[str, Any],
     *,

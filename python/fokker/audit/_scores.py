@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _fokker
+from .._checked import checked
 from ._arguments import Schedule, Scheme, Score, Step, Vector, law_of, sampler_of, schedule_of
 
 
@@ -33,6 +34,7 @@ class ScoreErrors:
     drawn: NDArray[np.float64]
 
 
+@checked
 def score_errors(
     score: Score,
     data: ArrayLike | None = None,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _fokker
+from .._checked import checked
 from ._arguments import Vector
 
 
@@ -48,6 +49,7 @@ class Texture:
         """Of the covariance, ``[C MN]``: ``Σ_c |ĥ_c(ξ)|²`` for the MN frequencies, then (C − 1) MN zeros."""
         return self._texture.eigenvalues
 
+    @checked
     def sample(self, n: int = 1, *, seed: int = 0) -> NDArray[np.float64]:
         """Textures ``[n, M, N, C]``, or ``[n, M, N]`` in grey; more begin with the same ones."""
         if n < 1:

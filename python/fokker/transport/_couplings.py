@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _fokker
+from .._checked import checked
 
 Cost = Literal["squared-euclidean", "euclidean"]
 
@@ -88,6 +89,7 @@ class Entropic:
     plan: NDArray[np.float64] | None
 
 
+@checked
 def exact(
     x: ArrayLike | None = None,
     y: ArrayLike | None = None,
@@ -119,6 +121,7 @@ def exact(
     return Coupling(**_fokker.exact(x, y, cost, source_weights, target_weights))
 
 
+@checked
 def exact_in_batches(
     x: ArrayLike, y: ArrayLike, *, cost: Cost = "squared-euclidean", batch: int = 1000, seed: int = 0
 ) -> Coupling:
@@ -137,6 +140,7 @@ def exact_in_batches(
     return Coupling(**_fokker.exact_in_batches(x, y, cost, batch, seed))
 
 
+@checked
 def sinkhorn(
     x: ArrayLike,
     y: ArrayLike,
@@ -190,6 +194,7 @@ def strength_of(epsilon: float | None, relative_epsilon: float | None) -> tuple[
     return (0.05 if relative_epsilon is None else relative_epsilon), True
 
 
+@checked
 def interpolate(
     x: ArrayLike,
     y: ArrayLike,
@@ -213,6 +218,7 @@ def interpolate(
     return displacement(x, y, coupling, t)
 
 
+@checked
 def displacement(
     x: ArrayLike, y: ArrayLike, coupling: Coupling, t: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,6 +9,7 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from .. import _fokker
+from .._checked import checked
 from ._couplings import strength_of
 
 
@@ -48,6 +49,7 @@ class Floor:
     repeats: int
 
 
+@checked
 def wasserstein(
     x: ArrayLike,
     y: ArrayLike,
@@ -69,6 +71,7 @@ def wasserstein(
     return _fokker.exact_distance(x, y, p, source_weights, target_weights)[0]
 
 
+@checked
 def exact_distance(
     x: ArrayLike,
     y: ArrayLike,
@@ -90,6 +93,7 @@ def exact_distance(
     return ExactDistance(*_fokker.exact_distance(x, y, p, source_weights, target_weights))
 
 
+@checked
 def wasserstein_line(
     x: ArrayLike,
     y: ArrayLike,
@@ -109,6 +113,7 @@ def wasserstein_line(
     return _fokker.wasserstein_line(x, y, p, source_weights, target_weights)
 
 
+@checked
 def sliced_wasserstein2(
     x: ArrayLike,
     y: ArrayLike,
@@ -149,6 +154,7 @@ def energy_distance(
     return _fokker.energy_distance(x, y, source_weights, target_weights)
 
 
+@checked
 def kernel_discrepancy(
     x: ArrayLike,
     y: ArrayLike,
@@ -184,6 +190,7 @@ def median_distance(x: ArrayLike, y: ArrayLike) -> float:
     return _fokker.median_distance(x, y)
 
 
+@checked
 def sinkhorn_divergence(
     x: ArrayLike,
     y: ArrayLike,
@@ -213,6 +220,7 @@ def sinkhorn_divergence(
     return Divergence(**found)
 
 
+@checked
 def floor(
     sample: ArrayLike,
     *,

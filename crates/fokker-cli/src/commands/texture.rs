@@ -3,6 +3,7 @@
 use crate::args::{Global, TextureArguments};
 use crate::files::{Output, OutputFormat, read_texture, side_by_side, write_png};
 use anyhow::{Context, bail};
+use fokker::Limits;
 use fokker::problems::woven_pattern;
 use fokker::sampling::Noise;
 use fokker::statistics::Texture;
@@ -25,6 +26,7 @@ pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<Stri
         (None, None) => bail!("give an image or --pattern"),
     };
     let (height, width, channels) = texture.shape();
+    Limits::rows("--samples", arguments.samples, height * width * channels)?;
     let eigenvalues = texture.eigenvalues();
     let total = eigenvalues.sum();
     let largest = eigenvalues.iter().copied().fold(0.0, f64::max);

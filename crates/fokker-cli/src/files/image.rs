@@ -2,13 +2,13 @@
 
 use super::{Output, at};
 use anyhow::{Result, anyhow, bail};
+use fokker::Limits;
 use fokker::statistics::Texture;
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use ndarray::{Array2, Array3, Axis, Slice};
 use std::path::{Path, PathBuf};
 
-/// Largest side that is decoded, and most memory that a decoder may take.
-const MAX_SIDE: u32 = 16_384;
+/// Most memory that a decoder may take.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// The images of a folder by name, one row each: rows of pixels, channels innermost.
@@ -128,17 +128,24 @@ fn named<T>(path: &Path, result: Result<T>) -> Result<T> {
 
 /// Pixels in [−1, 1], `[height, width, channels]`.
 fn read(path: &Path) -> Result<Array3<f64>> {
+    let damaged = |e| anyhow!("cannot be decoded as PNG or JPEG ({e}): it is damaged, or no image");
     let mut reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .map_err(|e| anyhow!("cannot be opened: {e}"))?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
+    let mut limits = image::Limits::default();
     limits.max_alloc = Some(MAX_BYTES);
     reader.limits(limits);
-    let image = reader
-        .decode()
-        .map_err(|e| anyhow!("cannot be decoded as PNG or JPEG ({e}): it is damaged, or no image"))?;
+    // A header of a few bytes may announce pixels by the gigabyte: it is asked before they are made.
+    let decoder = reader.into_decoder().map_err(damaged)?;
+    let ((width, height), channels) = (decoder.dimensions(), decoder.color_type().channel_count());
+    let numbers = u64::from(width) * u64::from(height) * u64::from(channels);
+    if numbers > Limits::COLUMNS as u64 {
+        let most = Limits::COLUMNS;
+        bail!(
+            "is {height}×{width}×{channels}, {numbers} numbers, at most {most} are supported: make it smaller"
+        );
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     let (height, width) = (image.height() as usize, image.width() as usize);
     let channels = image.color().channel_count() as usize;
     let eight = |bytes: Vec<u8>| bytes.into_iter().map(fokker::pixel).collect();

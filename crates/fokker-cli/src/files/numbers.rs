@@ -4,11 +4,12 @@
 
 use super::source::{Length, damaged};
 use anyhow::{Result, anyhow, bail};
+use fokker::Limits;
 use ndarray::{Array2, ArrayViewMut2, Axis, Slice};
 use std::io::Read;
 
 /// No more columns than this: even a diagonal covariance of them is beyond any use here.
-pub const MAX_COLUMNS: u64 = 1 << 26;
+pub const MAX_COLUMNS: u64 = Limits::COLUMNS as u64;
 
 /// Bytes decoded at a time: large enough for the disk, small enough for the cache.
 const CHUNK: usize = 1 << 18;

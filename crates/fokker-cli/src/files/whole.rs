@@ -2,12 +2,12 @@
 
 use super::open_rows;
 use anyhow::{Result, bail};
-use fokker::{Blocks, Error, Monitor};
+use fokker::{Blocks, Error, Limits, Monitor};
 use ndarray::{Array2, Axis, Slice};
 use std::path::Path;
 
 /// Memory that rows, or matrices made from data, may take: 8 GiB.
-pub const MEMORY: usize = 8 << 30;
+pub const MEMORY: usize = Limits::MEMORY;
 
 /// All rows of a file, of which there is at least one, and what it holds in a few words.
 pub fn read_rows(path: &Path, monitor: &dyn Monitor) -> Result<(Array2<f64>, String)> {
@@ -21,7 +21,9 @@ pub fn read_rows(path: &Path, monitor: &dyn Monitor) -> Result<(Array2<f64>, Str
 
 /// All rows in memory: text files do not tell their number beforehand.
 pub fn read_all(rows: &mut dyn Blocks, remedy: &str, monitor: &dyn Monitor) -> Result<Array2<f64>> {
-    let mut block = Array2::zeros((256, rows.dim()));
+    // Few rows at a time where they are long.
+    let count = (Limits::COLUMNS / rows.dim().max(1)).clamp(1, 256);
+    let mut block = Array2::zeros((count, rows.dim()));
     let mut all = Array2::zeros((0, rows.dim()));
     loop {
         let count = rows.next(&mut block)?;

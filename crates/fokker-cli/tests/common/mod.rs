@@ -1,9 +1,14 @@
 //! Running the built binary, and the files it is run on.
 
 #![allow(dead_code)] // each test binary uses its own part
+#![allow(unused_imports)]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+#[path = "../../../fokker/tests/common/shared.rs"]
+mod shared;
+
+pub use shared::shared_data;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// The binary of this build.
@@ -58,16 +63,6 @@ pub fn cells_in(folder: &Path, line: &str) -> Vec<serde_json::Value> {
 /// A number of a cell.
 pub fn number(cell: &serde_json::Value, key: &str) -> f64 {
     cell[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {cell}"))
-}
-
-/// The folder of shared data, or a message that the test is skipped.
-pub fn shared_data(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("FOKKER_DATA").map(PathBuf::from);
-    if folder.is_none() {
-        // Past the capture of the test runner, which hides what passing tests print.
-        let _ = writeln!(std::io::stderr(), "skipped, as FOKKER_DATA names no folder of data: {test}");
-    }
-    folder
 }
 
 /// A .npy file: its header's dictionary, then the bytes of the numbers.

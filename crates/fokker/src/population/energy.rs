@@ -2,6 +2,7 @@
 
 use super::{PairFunctions, Scheme, TimeBasis};
 use crate::basis::{Basis, Features};
+use crate::limits::all_finite;
 use crate::{Error, Result};
 use fokker_linalg::matmul_into;
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
@@ -126,7 +127,8 @@ impl Energy {
     /// V at points `[n, d]` and time t, `[n]`; zeros without a potential. Defined up to a constant.
     ///
     /// # Errors
-    /// A wrong number of columns, an entry that is not finite, a time that the energy does not cover.
+    /// A wrong number of columns, an entry that is not finite, a time that the energy does not cover, a
+    /// value beyond the range of numbers.
     pub fn potential(&self, t: f64, x: ArrayView2<f64>) -> Result<Array1<f64>> {
         self.check_points(x)?;
         self.check_time(t)?;
@@ -140,6 +142,7 @@ impl Energy {
             term.features.values_into(x.view(), values.view_mut());
             out.assign(&values.dot(&coefficients));
         });
+        all_finite("the potential", &out, "ask for it nearer to the data of the fit")?;
         Ok(out)
     }
 

@@ -1,7 +1,8 @@
 //! Gaussian textures: stationary laws that share mean and second moments with one image.
 
 use super::Gaussian;
-use crate::{Error, Result};
+use crate::limits::finite;
+use crate::{Error, Limits, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis, azip};
 use rustfft::num_complex::Complex;
 use rustfft::{FftDirection, FftPlanner};
@@ -35,11 +36,13 @@ impl Texture {
     /// The texture of an image `[M, N, C]`, O(C MN log MN).
     ///
     /// # Errors
-    /// An image without pixels or channels, or with a pixel that is not finite.
+    /// An image without pixels or channels, of more than [`Limits::COLUMNS`] numbers, with a pixel that
+    /// is not finite, or pixels whose squares are not.
     pub fn from_image(image: ArrayView3<f64>) -> Result<Self> {
         if image.is_empty() {
             return Err(Error::Empty { name: "image" });
         }
+        Limits::columns("pixels times channels of the image", image.len())?;
         if let Some(((i, j, c), &value)) = image.indexed_iter().find(|(_, x)| !x.is_finite()) {
             return Err(Error::NonFinite { name: "image", index: vec![i, j, c], value });
         }
@@ -54,6 +57,8 @@ impl Texture {
             // The sum of u − mean, zero but for rounding.
             spot[[0, 0]] = Complex::new(0.0, 0.0);
             means.push(mean);
+            let powers = spot.iter().map(|value| value.norm_sqr()).sum();
+            finite("the spectrum of the image", powers, "scale its pixels, such as to [-1, 1]")?;
             spots.push(spot);
         }
         Ok(Texture { means, spots })

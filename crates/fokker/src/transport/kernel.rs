@@ -4,12 +4,16 @@ use super::exact::{ExactOptions, check_clouds, sum};
 use super::frame::Frame;
 use super::ground::{Cost, Ground};
 use super::masses::Weights;
+use crate::limits::finite;
 use crate::{Error, Monitor, Result};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 /// Rows per parallel task; fixed, so that sums have the same bits at any number of threads.
 const BLOCK: usize = 64;
+
+/// What to do where a distance leaves the range of numbers.
+const TOO_FAR: &str = "scale the columns, or look for slips: some points are about 1e308 apart";
 
 /// Energy distance of two weighted clouds.
 ///
@@ -40,7 +44,7 @@ pub fn energy_distance(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOp
     let square = 2.0 * means.between - means.within_x - means.within_y;
     // D scales as the root of a length: take the root before the scale leaves the range.
     let scale = super::frame::scaled(unit, means.frame.cost_exponent());
-    Ok(square.max(0.0).sqrt() * scale.sqrt())
+    finite("the energy distance", square.max(0.0).sqrt() * scale.sqrt(), TOO_FAR)
 }
 
 /// Kernel discrepancy (MMD) of two weighted clouds with a Gaussian kernel.
@@ -82,7 +86,8 @@ pub fn kernel_discrepancy(
     let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
     let kernel = move |distance: f64| (-0.5 * (distance * unit).powi(2)).exp();
     let means = PairMeans::new(x.view(), y.view(), Cost::Euclidean, options, kernel)?;
-    Ok((means.within_x + means.within_y - 2.0 * means.between).max(0.0).sqrt())
+    let square = means.within_x + means.within_y - 2.0 * means.between;
+    finite("the kernel discrepancy", square.max(0.0).sqrt(), TOO_FAR)
 }
 
 /// Median of the distances |x_i − y_j|, a usual bandwidth, from at most about 65,000 pairs.
@@ -107,7 +112,8 @@ pub fn median_distance(x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<f64> {
     check_clouds(&x, &y)?;
     let frame = Frame::new(x, y, Cost::Euclidean);
     let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
-    Ok(median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j)) * unit)
+    let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j)) * unit;
+    finite("the median distance", median, TOO_FAR)
 }
 
 /// Mean distance to a weighted cloud, Σ_j b_j |x_i − y_j| for each i, `[n]`; weights of sum 1. O(n m d);

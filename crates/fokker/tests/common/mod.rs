@@ -1,15 +1,13 @@
 //! Shared data for tests and benchmarks, from the folder in `FOKKER_DATA`.
 
+mod shared;
+
 use ndarray::Array1;
 use std::path::PathBuf;
 
 /// Path of a shared file; without the folder a message says that the caller is skipped.
 pub fn data_file(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("FOKKER_DATA");
-    if folder.is_none() {
-        eprintln!("skipped: FOKKER_DATA does not name the folder that holds {name}");
-    }
-    folder.map(|folder| PathBuf::from(folder).join(name))
+    shared::shared_data(name).map(|folder| folder.join(name))
 }
 
 /// The 3,072 eigenvalues of the covariance of CIFAR-10, a little-endian f4 vector.

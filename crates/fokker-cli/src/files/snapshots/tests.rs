@@ -1,7 +1,7 @@
 //! Snapshots by value, written and read again, and everything that is wrong with them.
 
 use super::*;
-use crate::files::tests::{doubles, file, npy, npz as archive_of};
+use crate::files::tests::{doubles, file, npy, npz as archive_of, shared_data};
 use crate::files::write_values;
 use ndarray::array;
 use zip::CompressionMethod::Deflated;
@@ -223,10 +223,7 @@ fn damaged_annotated_data_is_refused_or_harmless() {
 
 #[test]
 fn real_snapshots() {
-    let Some(folder) = std::env::var_os("FOKKER_DATA").map(std::path::PathBuf::from) else {
-        println!("skipped: FOKKER_DATA does not name the folder of shared data");
-        return;
-    };
+    let Some(folder) = shared_data("real snapshots") else { return };
     let rows = read(&folder.join("emt.csv"), &SnapshotOptions::default()).unwrap();
     let count = |time: f64| rows.times.iter().filter(|&&t| t == time).count();
     assert_eq!([count(0.0), count(1.0), count(2.0), count(3.0)], [577, 885, 788, 883]);

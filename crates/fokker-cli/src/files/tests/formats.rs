@@ -171,10 +171,7 @@ fn vectors_from_every_format() {
 
 #[test]
 fn real_data() {
-    let Some(folder) = std::env::var_os("FOKKER_DATA").map(PathBuf::from) else {
-        println!("skipped: FOKKER_DATA does not name the folder of shared data");
-        return;
-    };
+    let Some(folder) = shared_data("formats of real data") else { return };
     let (x, description) = read(&folder.join("mnist-train-images-idx3-ubyte.gz")).unwrap();
     assert_eq!(x.dim(), (60_000, 784));
     assert_eq!(description, "60000 × 784 u8 pixels scaled to [-1, 1], each row flattened from 28 × 28");

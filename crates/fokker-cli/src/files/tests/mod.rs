@@ -2,6 +2,10 @@
 
 mod formats;
 mod hostile;
+#[path = "../../../../fokker/tests/common/shared.rs"]
+mod shared;
+
+pub use shared::shared_data;
 
 use super::{open_rows, read_vector};
 use flate2::{Compression, write::GzEncoder};
