@@ -152,7 +152,7 @@ class PopulationEnergy(Estimator):
         begin = float(self.times_[0]) if start is None else float(start)
         if times is None:
             times = float(self.times_[1] - self.times_[0]) + begin
-        several = not hasattr(times, "__float__") or np.ndim(times) > 0  # type: ignore[arg-type]
+        several = not hasattr(times, "__float__") or np.ndim(times) > 0
         until = _fokker.as_vector(times if several else [times], "times").tolist()
         weights = weights_of(sample_weight, rows)
         clouds = self._fit.predict(

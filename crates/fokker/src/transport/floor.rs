@@ -1,5 +1,6 @@
 //! The floor: how far apart two samples of one law are, so that a distance can be read.
 
+use crate::limits::finite;
 use crate::{Error, Result};
 use ndarray::{ArrayView2, Axis};
 use rand::SeedableRng;
@@ -30,7 +31,7 @@ pub struct Floor {
 /// repeat, not the error of the mean.
 ///
 /// # Errors
-/// Fewer than two rows, no repeat, or an error of `distance`.
+/// Fewer than two rows, no repeat, an error of `distance`, or a mean or spread beyond all numbers.
 ///
 /// ```
 /// use fokker::transport::{ExactOptions, floor, wasserstein1};
@@ -69,5 +70,10 @@ pub fn floor(
     let mean = distances.iter().sum::<f64>() / repeats as f64;
     let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();
     let sd = if repeats > 1 { (squares / (repeats - 1) as f64).sqrt() } else { 0.0 };
-    Ok(Floor { mean, sd, repeats })
+    let remedy = "scale the columns, or look for slips: some points are too far apart to be squared";
+    Ok(Floor {
+        mean: finite("the mean of the floor", mean, remedy)?,
+        sd: finite("the spread of the floor", sd, remedy)?,
+        repeats,
+    })
 }
