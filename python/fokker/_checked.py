@@ -20,6 +20,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Cost": ("text", lambda value: isinstance(value, str)),
     "bytes": ("bytes", lambda value: isinstance(value, bytes)),
     "Step": ("a function", callable),
+    "Scheme": ("a Scheme", lambda value: type(value).__name__ == "Scheme"),
     "Score": ("a function", callable),
     "None": ("None", lambda value: value is None),
 }

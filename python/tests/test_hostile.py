@@ -213,7 +213,7 @@ def test_what_to_pass_instead_is_said():
         (lambda: DENSITY.score_function(X, t="x"), "t must be a number"),
         (lambda: audit.errors([1.0], steps="x"), "steps must be a whole number or None, found 'x'"),
         (lambda: audit.errors([1.0], stop=[1.0]), "stop must be a number"),
-        (lambda: audit.errors([1.0], scheme=3), "scheme must be text or a function, found 3"),
+        (lambda: audit.errors([1.0], scheme=3), "scheme must be text or a function or a Scheme, found 3"),
         (lambda: audit.errors([1.0], along_time="yes"), "along_time must be True or False"),
         (lambda: audit.tune([1.0], nfe=-3), "nfe must be a whole number from 0"),
         (lambda: transport.wasserstein(X, X, p="2"), "p must be a whole number"),
