@@ -70,7 +70,7 @@ impl Rows<'_> {
 ///
 /// The kept rows are a priority sample with weights that make sums over them unbiased: the same rows
 /// whatever the order of observation [Duffield, Lund, Thorup 2007]. Rows whose weight is below 1e-9 of a
-/// typical one, Σ w²/Σ w, are no rows: they are in no mean, range or sample.
+/// typical one, Σ w²/Σ w, and a thousandth of every larger one, are no rows: they are in no mean, range or sample.
 #[derive(Debug, Clone)]
 pub struct Summary {
     dim: usize,
@@ -143,10 +143,19 @@ fn magnitude(weight: f64) -> i32 {
 }
 
 impl Groups {
-    /// Magnitude from which a row is one.
+    /// Magnitude from which a row is one: weights that fall off without a gap, as those of a quadrature
+    /// do, are all of rows.
     fn least(&self) -> i32 {
         let sum = |term: fn(&Part) -> f64| self.0.values().map(term).sum::<f64>();
-        magnitude(NO_ROW * sum(|part| part.squares) / sum(|part| part.weight))
+        let small = magnitude(NO_ROW * sum(|part| part.squares) / sum(|part| part.weight));
+        let mut least = i32::MAX;
+        for &magnitude in self.0.keys().rev() {
+            if magnitude < small && least.saturating_sub(magnitude) > 1 {
+                break;
+            }
+            least = magnitude;
+        }
+        least
     }
 }
 

@@ -36,9 +36,14 @@ impl ExactOptions<'_> {
         self.weights(n, m).map(|_| ())
     }
 
-    pub(crate) fn weights(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
+    /// Weights of two laws, of any totals: a distance is between the shares.
+    pub(crate) fn laws(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
         let source = Weights::new("source_weights", self.source_weights, n)?;
-        let target = Weights::new("target_weights", self.target_weights, m)?;
+        Ok((source, Weights::new("target_weights", self.target_weights, m)?))
+    }
+
+    pub(crate) fn weights(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
+        let (source, target) = self.laws(n, m)?;
         check_balance(&source, &target)?;
         Ok((source, target))
     }

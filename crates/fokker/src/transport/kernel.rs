@@ -176,7 +176,7 @@ impl PairMeans {
         value: impl Fn(f64) -> f64 + Sync,
     ) -> Result<Self> {
         check_clouds(&x, &y)?;
-        let (a, b) = options.weights(x.nrows(), y.nrows())?;
+        let (a, b) = options.laws(x.nrows(), y.nrows())?;
         let frame = Frame::new(x, y, cost);
         let Ground::Points(points) = &frame.ground else {
             return Err(Error::Empty { name: "the clouds" });

@@ -43,7 +43,7 @@ pub fn wasserstein_line(
             return Err(Error::NonFinite { name, index: vec![i], value });
         }
     }
-    let (source, target) = options.weights(x.len(), y.len())?;
+    let (source, target) = options.laws(x.len(), y.len())?;
     let a = Quantiles::new(x, &source.values, source.total);
     let b = Quantiles::new(y, &target.values, target.total);
     Ok(quantile_distance(&a, &b, cost))

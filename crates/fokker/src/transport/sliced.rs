@@ -75,7 +75,7 @@ pub fn sliced_wasserstein2(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &Sli
         target_weights: options.target_weights,
         monitor: options.monitor,
     };
-    let (source, target) = exact.weights(x.nrows(), y.nrows())?;
+    let (source, target) = exact.laws(x.nrows(), y.nrows())?;
     let distance = |k: usize| -> Result<f64> {
         if options.monitor.progress("slicing", k, options.directions).is_break() {
             return Err(Error::Interrupted);
