@@ -293,8 +293,9 @@ def _numbers(times: Any) -> NDArray[np.float64]:
     category = getattr(times, "cat", times)
     categories = getattr(category, "categories", None)
     labels = np.asarray(times) if categories is not None or isinstance(times, (list, tuple)) else times
-    kind = getattr(getattr(labels, "dtype", None), "kind", "")
-    entries = list(np.asarray(labels)) if kind in "UOT" and np.ndim(labels) == 1 else []
+    kind = getattr(getattr(labels, "dtype", None), "kind", "-")
+    array = np.asarray(labels) if kind in "UOT" else np.empty(0)
+    entries = list(array) if array.ndim == 1 else []
     if not any(isinstance(entry, str) for entry in entries):
         return _fokker.as_vector(times if categories is None else labels, "times")
     order = [str(label) for label in categories] if categories is not None and category.ordered else None
