@@ -150,7 +150,7 @@ def floor(
     repeats: int,
     seed: int,
     weights: ArrayLike | None,
-) -> tuple[float, float, int]: ...
+) -> tuple[float, float | None, int]: ...
 @final
 class Law:
     @classmethod

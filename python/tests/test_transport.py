@@ -166,6 +166,7 @@ def test_the_floor_is_a_distance_between_halves():
     assert found.mean == pytest.approx(np.mean(seen), rel=1e-14)
     assert found.sd == pytest.approx(np.std(seen, ddof=1), rel=1e-12)
     assert found == transport.floor(X[:100], repeats=7, seed=3)
+    assert transport.floor(X[:100], repeats=1).sd is None
     # 300 rows in three dimensions: two halves are nearer than two halves of fewer.
     assert transport.floor(X).mean < found.mean < transport.floor(X[:20]).mean
 

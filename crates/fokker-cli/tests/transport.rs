@@ -169,11 +169,17 @@ fn the_floor_tells_chance_from_distance() {
             format!("transport distance a.npy {other} --metric {metric} --floor --permutations 19")
         };
         let far = succeed_in(at, &line("far.npy"));
-        assert!(far.contains("times the floor") && far.contains("a.npy"), "{far}");
+        assert!(far.contains("More than chance") && far.contains("a.npy"), "{far}");
         // None of 19 permutations reaches it.
         assert!(far.contains("0.05 (19 permutations)"), "{far}");
         let same = succeed_in(at, &line("same.npy"));
-        assert!(same.contains("About what chance gives"), "{same}");
+        assert!(same.contains("Chance puts two such clouds as far apart"), "{same}");
+        // One split has no spread, and without a test nothing is claimed.
+        let one = succeed_in(
+            at,
+            &format!("{} --repeats 1 --permutations 0", line("far.npy").replace(" --permutations 19", "")),
+        );
+        assert!(one.contains("(1 splits)") && !one.contains('±') && !one.contains("More than"), "{one}");
         assert!(far.lines().chain(same.lines()).all(|line| line.chars().count() <= 80), "{far}{same}");
     }
     let seeded =

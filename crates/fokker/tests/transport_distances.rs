@@ -141,7 +141,9 @@ fn the_floor_is_the_distance_of_halves() {
     let first = floor(sample.view(), 20, 7, distance).unwrap();
     assert_eq!(first, floor(sample.view(), 20, 7, distance).unwrap());
     // E W₁ of two samples of 200 of the uniform law on [−1, 1] is about 2·0.0443, sd about half.
-    assert!(first.mean > 0.04 && first.mean < 0.14 && first.sd > 0.005 && first.sd < 0.06, "{first:?}");
+    let sd = first.sd.unwrap();
+    assert!(first.mean > 0.04 && first.mean < 0.14 && sd > 0.005 && sd < 0.06, "{first:?}");
+    assert_eq!(floor(sample.view(), 1, 7, distance).unwrap().sd, None);
     assert!(floor(sample.view(), 0, 7, distance).is_err());
     assert!(floor(cloud(1, 1, 1).view(), 3, 7, distance).is_err());
 }

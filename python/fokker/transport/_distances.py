@@ -43,8 +43,9 @@ class Floor:
 
     #: Mean over the repeats.
     mean: float
-    #: Standard deviation over the repeats, which overlap: the spread of one, not the error of the mean.
-    sd: float
+    #: Standard deviation over the repeats, which overlap: the spread of one, not the error of the mean;
+    #: None for one repeat.
+    sd: float | None
     #: Number of random splits.
     repeats: int
 

@@ -187,7 +187,7 @@ pub fn floor<'py>(
     repeats: usize,
     seed: u64,
     weights: Option<Object<'_, 'py>>,
-) -> PyResult<(f64, f64, usize)> {
+) -> PyResult<(f64, Option<f64>, usize)> {
     let (rows, weights) = (rows(sample, "sample")?, optional(weights, "weights")?);
     let rows = rows.as_array();
     let failed = RefCell::new(None);

@@ -63,7 +63,7 @@ struct Output {
 #[derive(Serialize)]
 struct FloorOutput {
     mean: f64,
-    sd: f64,
+    sd: Option<f64>,
     repeats: usize,
 }
 
@@ -119,9 +119,10 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
     ];
     let mut reading = String::new();
     if let Some(floor) = floor {
-        let splits = format!("{} ± {} ({repeats} splits)", digits(floor.mean), digits(floor.sd));
-        report.push(("floor", splits));
-        reading = format!("\n{}\n", wrapped(&read_against(&floor, measured.value, &both[0].name)));
+        let sd = floor.sd.map_or_else(String::new, |sd| format!(" ± {}", digits(sd)));
+        report.push(("floor", format!("{}{sd} ({repeats} splits)", digits(floor.mean))));
+        let sentence = read_against(&floor, p_value, measured.value, &both[0].name);
+        reading = format!("\n{}\n", wrapped(&sentence));
     }
     if let Some(p) = p_value {
         report.push(("p-value", format!("{} ({permutations} permutations)", digits(p))));
@@ -279,18 +280,26 @@ fn permuted(
     })?)
 }
 
-/// One sentence on what a distance means beside the floor.
-fn read_against(floor: &Floor, value: f64, cloud: &str) -> String {
-    let above = value > floor.mean + 2.0 * floor.sd;
-    let ratio = value / floor.mean;
-    match (above, ratio.is_finite()) {
-        (true, true) => {
-            format!("{} times the floor: more than chance puts between two halves of {cloud}.", number(ratio))
+/// Largest p-value at which two clouds are called different.
+const SIGNIFICANT: f64 = 0.05;
+
+/// One sentence on what a distance means: by the permutation test, or beside the floor where none was made.
+fn read_against(floor: &Floor, p_value: Option<f64>, value: f64, cloud: &str) -> String {
+    let ratio = Some(value / floor.mean).filter(|ratio| ratio.is_finite());
+    let times = ratio.map_or_else(
+        || format!("chance puts nothing between two halves of {cloud}"),
+        |ratio| format!("{} times the floor of {cloud}", number(ratio)),
+    );
+    match (p_value, floor.sd) {
+        (Some(p), _) if p <= SIGNIFICANT => {
+            format!("More than chance puts between two such clouds; {times}.")
         }
-        (true, false) => format!("Chance puts nothing between two halves of {cloud}: any distance is real."),
-        (false, _) => format!(
+        (Some(_), _) => format!("Chance puts two such clouds as far apart; {times}."),
+        (None, Some(sd)) if value > floor.mean + 2.0 * sd => format!("More than chance; {times}."),
+        (None, Some(_)) => format!(
             "About what chance gives between two halves of {cloud}, which are half as large, so \
              that a small difference could hide below the floor."
         ),
+        (None, None) => format!("One split says nothing of its spread; {times}."),
     }
 }

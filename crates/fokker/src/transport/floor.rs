@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 pub struct Floor {
     /// Mean over the repeats.
     pub mean: f64,
-    /// Standard deviation over the repeats (divisor repeats − 1); zero for one repeat.
-    pub sd: f64,
+    /// Standard deviation over the repeats (divisor repeats − 1); none for one repeat.
+    pub sd: Option<f64>,
     /// Number of random splits.
     pub repeats: usize,
 }
@@ -39,7 +39,7 @@ pub struct Floor {
 /// // Four points in one place: nothing is ever apart.
 /// let sample = array![[1.0], [1.0], [1.0], [1.0]];
 /// let floor = floor(sample.view(), 5, 0, |a, b| wasserstein1(a, b, &ExactOptions::default()))?;
-/// assert_eq!((floor.mean, floor.sd, floor.repeats), (0.0, 0.0, 5));
+/// assert_eq!((floor.mean, floor.sd, floor.repeats), (0.0, Some(0.0), 5));
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn floor(
@@ -69,11 +69,11 @@ pub fn floor(
     }
     let mean = distances.iter().sum::<f64>() / repeats as f64;
     let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();
-    let sd = if repeats > 1 { (squares / (repeats - 1) as f64).sqrt() } else { 0.0 };
+    let sd = (repeats > 1).then(|| (squares / (repeats - 1) as f64).sqrt());
     let remedy = "scale the columns, or look for slips: some points are too far apart to be squared";
     Ok(Floor {
         mean: finite("the mean of the floor", mean, remedy)?,
-        sd: finite("the spread of the floor", sd, remedy)?,
+        sd: sd.map(|sd| finite("the spread of the floor", sd, remedy)).transpose()?,
         repeats,
     })
 }
