@@ -124,13 +124,14 @@ fn a_population_whose_energy_is_known() {
 
 /// Recorded: `fokker --seed 0 population simulate --potential styblinski-tang --particles 300 --snapshots 4
 /// -o cells.csv`, then `fokker population fit cells.csv --potential poly:4 --scheme explicit --ridge 1e-6
-/// --json`.
+/// --time-varying none --json`.
 #[test]
 fn simulated_snapshots() {
     let folder = tempfile::tempdir().unwrap();
     let simulate = "--seed 0 population simulate --potential styblinski-tang --particles 300 --snapshots 4";
     succeed_in(folder.path(), &format!("{simulate} -o cells.csv"));
-    let fit = "population fit cells.csv --potential poly:4 --scheme explicit --ridge 1e-6";
+    let fit =
+        "population fit cells.csv --potential poly:4 --scheme explicit --ridge 1e-6 --time-varying none";
     let fit = printed(folder.path(), fit);
     assert_close(number(&fit, "condition"), 40.392830054035834, 1e-9);
     let recorded = [0.771997441202981, 0.9811139855689602, 0.891793715519198];
