@@ -380,7 +380,10 @@ def test_tuning_beats_the_standard_grids():
     again = audit.errors(spectrum="natural:8x8x1", times=tuned.times)
     assert again.w2 == pytest.approx(tuned.w2, rel=1e-12)
     assert tuned.w2 < tuned.standard[2]
-    assert audit.export(tuned.times, "k-diffusion").startswith("[")
+    name, listed = audit.export(tuned.times, "k-diffusion").splitlines()
+    assert name == "# dpmpp-2m: sample_dpmpp_2m" and listed == str(tuned.sigmas.tolist())
+    with pytest.raises(ValueError, match="runs em"):
+        audit.export(tuned.times, "k-diffusion", scheme="em")
 
 
 def test_lint_reads_configurations():
