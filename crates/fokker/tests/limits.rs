@@ -21,7 +21,11 @@ fn more_than_can_be_held_is_refused_before_it_is_tried() {
     };
     says(Grid::new(Spacing::Uniform, huge, 0.0, &schedule).unwrap_err(), "from 1 to 10000000");
     says(steps_within(huge, &DpmPlusPlus2M, 0.0).unwrap_err(), "from 1 to 10000000");
-    says(tune(&[data.clone()], &DpmPlusPlus2M, huge, &schedule, &TuneOptions::default()).unwrap_err(), "nfe");
+    says(
+        tune(std::slice::from_ref(&data), &DpmPlusPlus2M, huge, &schedule, &TuneOptions::default())
+            .unwrap_err(),
+        "nfe",
+    );
     let score = GaussianScore::new(&data, &schedule);
     let grid = Grid::new(Spacing::Uniform, 3, 0.0, &schedule).unwrap();
     let options = SampleOptions { particles: huge, ..Default::default() };

@@ -136,7 +136,6 @@ fn rows_drawn_again_have_the_same_bits_in_any_batches() {
         fit.sample(&options).unwrap()
     };
     let whole = draw(0, 3000);
-    println!("{:?}", whole.report);
     assert!(whole.report.redrawn > 0 && reach(&x, &whole.x) <= 2.0);
     let part = draw(700, 900);
     assert_eq!(part.x, whole.x.slice_axis(Axis(0), Slice::from(700..1600)));

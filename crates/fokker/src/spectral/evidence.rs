@@ -137,8 +137,7 @@ impl Difference {
 
     /// Whether it counts.
     pub fn counts(&self) -> bool {
-        // NaN counts.
-        !(self.value.abs() <= self.limit)
+        self.value.is_nan() || self.value.abs() > self.limit
     }
 }
 

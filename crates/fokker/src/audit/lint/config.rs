@@ -306,7 +306,7 @@ fn mismatched_levels(config: &SchedulerConfig, steps: usize, timesteps: &[f64]) 
 /// What makes ⌊K/N⌋ the distance of the timesteps.
 fn strides_that_fit(config: &SchedulerConfig, steps: usize) -> String {
     let total = config.train_timesteps;
-    let fits = (steps..=total).find(|&more| total % more == 0).unwrap_or(total);
+    let fits = (steps..=total).find(|&more| total.is_multiple_of(more)).unwrap_or(total);
     match config.spacing {
         TimestepSpacing::Linspace => format!("set timestep_spacing to trailing, with {fits} steps"),
         _ => format!("use {fits} steps, which divide {total}"),
