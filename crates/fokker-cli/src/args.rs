@@ -28,6 +28,14 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// A number of things.
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| match text.parse::<f64>() {
+        Ok(x) if x >= 0.0 && x < 1e15 && x.fract() == 0.0 => format!("write it in digits: {x}"),
+        _ => "give a whole number from 0, in digits".to_owned(),
+    })
+}
+
 /// A number of threads.
 fn threads(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
@@ -134,7 +142,7 @@ pub struct LintArguments {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Inference steps of a configuration [default: 30]
-    #[arg(long, value_name = "N")]
+    #[arg(value_parser = count, long, value_name = "N")]
     pub steps: Option<usize>,
     /// Scheme [default: that of the scheduler's class; dpmpp-2m for a list]
     #[arg(long)]
@@ -172,7 +180,7 @@ pub struct TextureArguments {
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Number of samples to write
-    #[arg(long, default_value_t = 1, value_name = "N", requires = "output")]
+    #[arg(value_parser = count, long, default_value_t = 1, value_name = "N", requires = "output")]
     pub samples: usize,
 }
 
@@ -198,10 +206,10 @@ pub struct ErrorsArguments {
     #[arg(long, value_delimiter = ',', default_value = "em,ei,euler,heun,dpmpp-2m", value_name = "LIST")]
     pub scheme: Vec<String>,
     /// Numbers of steps [default: 50]
-    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "nfe")]
+    #[arg(value_parser = count, long, value_delimiter = ',', value_name = "LIST", conflicts_with = "nfe")]
     pub steps: Vec<usize>,
     /// Budgets of score evaluations: the most steps that fit
-    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    #[arg(value_parser = count, long, value_delimiter = ',', value_name = "LIST")]
     pub nfe: Vec<usize>,
     /// Stopping times [default: 0]
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_negative_numbers = true)]
@@ -242,7 +250,7 @@ pub struct TuneArguments {
     #[command(flatten)]
     pub law: LawArguments,
     /// Budgets of score evaluations
-    #[arg(long, value_delimiter = ',', default_value = "10,20,50", value_name = "LIST")]
+    #[arg(value_parser = count, long, value_delimiter = ',', default_value = "10,20,50", value_name = "LIST")]
     pub nfe: Vec<usize>,
     /// Schemes, or `all`
     #[arg(

@@ -312,6 +312,16 @@ fn threads_are_counted_in_plain_words() {
 }
 
 #[test]
+fn numbers_of_things_are_asked_for_in_plain_words() {
+    for (steps, words) in
+        [("1e3", "write it in digits: 1000"), ("2.5", "a whole number"), ("x", "a whole number")]
+    {
+        let ran = run(&format!("audit errors --spectrum natural:4x4x1 --steps {steps}"));
+        assert!(ran.code == Some(2) && ran.stderr.contains(words), "{ran:?}");
+    }
+}
+
+#[test]
 fn an_undefined_scheme_among_others_is_a_cell_with_a_reason() {
     let files = files();
     for (line, culprit) in [

@@ -102,6 +102,7 @@ fn unreadable_files_give_one_line_and_exit_code_2() {
         (r#"{"beta_start": 1}"#, "_class_name"),
         (r#"{"_class_name": "FlowMatchEulerDiscreteScheduler"}"#, "flow-matching"),
         (r#"{"_class_name": "UniPCMultistepScheduler"}"#, "predictor-corrector"),
+        (r#"{"_class_name": "LCMScheduler"}"#, "nothing of it to audit"),
         // 3 t/(1 + 2 t) of five steps: the shift of Stable Diffusion 3.
         ("[1.0, 0.9230769, 0.8181818, 0.6666667, 0.4285714, 0.0]", "list of flow matching"),
         (&format!(r#"{{{class}, "beta_start": "x"}}"#), "string"),

@@ -157,7 +157,7 @@ pub struct PredictArguments {
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true, required = true)]
     pub times: Vec<f64>,
     /// Steps per interval between snapshots [default: 1 for explicit and implicit, else 10]
-    #[arg(long, value_name = "N")]
+    #[arg(value_parser = super::count, long, value_name = "N")]
     pub steps_per_interval: Option<usize>,
     /// Follow the drift alone, without the noise of the temperature
     #[arg(long)]
@@ -177,7 +177,7 @@ pub struct ValidateArguments {
     #[arg(long, default_value = "cells:0.4", value_name = "WHAT")]
     pub hold_out: String,
     /// Repeats, each with a seed of its own
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(value_parser = super::count, long, default_value_t = 3, value_name = "N")]
     pub seeds: usize,
     /// Distance
     #[arg(long, default_value = "w1", value_name = "NAME")]
@@ -203,19 +203,19 @@ pub struct SimulateArguments {
     #[arg(long, default_value_t = 0.0, value_name = "X", allow_negative_numbers = true)]
     pub temperature: f64,
     /// Particles of every snapshot
-    #[arg(long, default_value_t = 2000, value_name = "N")]
+    #[arg(value_parser = super::count, long, default_value_t = 2000, value_name = "N")]
     pub particles: usize,
     /// Snapshots, the one at time 0 included
-    #[arg(long, default_value_t = 6, value_name = "N")]
+    #[arg(value_parser = super::count, long, default_value_t = 6, value_name = "N")]
     pub snapshots: usize,
     /// Time between snapshots
     #[arg(long, default_value_t = 0.01, value_name = "T", allow_negative_numbers = true)]
     pub interval: f64,
     /// Euler steps in every interval
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(value_parser = super::count, long, default_value_t = 1, value_name = "N")]
     pub sub_steps: usize,
     /// Dimension
-    #[arg(long, default_value_t = 2, value_name = "D")]
+    #[arg(value_parser = super::count, long, default_value_t = 2, value_name = "D")]
     pub dim: usize,
     /// The same particles in all snapshots, as in the benchmark of JKOnet*
     #[arg(long)]

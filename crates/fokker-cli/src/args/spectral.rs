@@ -51,7 +51,7 @@ pub struct FitArguments {
     #[arg(long, default_value = "auto", value_name = "NAME", value_parser = Reference::NAMES)]
     pub reference: String,
     /// Largest total degree of a function; of several, such as 2,4, the best is chosen
-    #[arg(long, default_value = "4", value_name = "N", value_delimiter = ',')]
+    #[arg(value_parser = super::count, long, default_value = "4", value_name = "N", value_delimiter = ',')]
     pub degree: Vec<usize>,
     /// Pairs of columns: none, chain, lattice:ROWSxCOLUMNS, all or a file; of several the best is
     /// chosen [default: all up to 20 columns, none beyond]
@@ -77,16 +77,16 @@ pub struct DrawArguments {
     #[arg(value_name = "SCORE")]
     pub score: PathBuf,
     /// Number of samples
-    #[arg(short, default_value_t = 10_000, value_name = "N")]
+    #[arg(value_parser = super::count, short, default_value_t = 10_000, value_name = "N")]
     pub n: usize,
     /// Log-spaced steps of the reverse SDE
-    #[arg(long, default_value_t = 25, value_name = "N")]
+    #[arg(value_parser = super::count, long, default_value_t = 25, value_name = "N")]
     pub steps: usize,
     /// Time at which it stops, on the unit-rate clock
     #[arg(long, default_value_t = 1e-3, value_name = "T", allow_negative_numbers = true)]
     pub stop: f64,
     /// Langevin steps at the stop [default: 100, none where a trial at the fit made samples worse]
-    #[arg(long, value_name = "N")]
+    #[arg(value_parser = super::count, long, value_name = "N")]
     pub corrector: Option<usize>,
     /// Length of a Langevin step [default: 0.005, less where the fit bends sharply]
     #[arg(long, value_name = "H", allow_negative_numbers = true)]
@@ -138,7 +138,7 @@ pub struct ProblemArguments {
     #[arg(value_name = "PROBLEM")]
     pub problem: String,
     /// Number of samples
-    #[arg(short, default_value_t = 20_000, value_name = "N")]
+    #[arg(value_parser = super::count, short, default_value_t = 20_000, value_name = "N")]
     pub n: usize,
     /// Save the samples here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]

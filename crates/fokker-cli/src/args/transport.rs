@@ -80,7 +80,7 @@ pub struct DistanceArguments {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub relative_epsilon: Option<f64>,
     /// Random directions of sliced-w2 [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(value_parser = super::count, long, value_name = "N")]
     pub directions: Option<usize>,
     /// Width of the Gaussian kernel of mmd [default: the median distance between A and B]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
@@ -89,10 +89,10 @@ pub struct DistanceArguments {
     #[arg(long)]
     pub floor: bool,
     /// Random splits for the floor
-    #[arg(long, default_value_t = 10, value_name = "N", requires = "floor")]
+    #[arg(value_parser = super::count, long, default_value_t = 10, value_name = "N", requires = "floor")]
     pub repeats: usize,
     /// With the floor, permutations for the p-value; each costs a distance, 0 leaves it out
-    #[arg(long, default_value_t = 99, value_name = "N", requires = "floor")]
+    #[arg(value_parser = super::count, long, default_value_t = 99, value_name = "N", requires = "floor")]
     pub permutations: usize,
 }
 
