@@ -97,7 +97,7 @@ fn candidates_table(names: &[Named], chosen: &Chosen) -> String {
             (*reference).to_owned(),
             pairs.clone(),
             degree.to_string(),
-            format!("{criterion:.4}"),
+            if criterion.is_finite() { format!("{criterion:.4}") } else { "–".to_owned() },
             mark.to_owned(),
         ]
     };

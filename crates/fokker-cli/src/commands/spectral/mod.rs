@@ -71,7 +71,13 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
         let Langevin { steps, step, metropolis } = report.corrector;
         let kind = if metropolis { "adjusted" } else { "plain" };
         let mut entries = vec![("samples", format!("{} × {}", arguments.n, fit.dim()))];
-        entries.push(("corrector", format!("{steps} {kind} steps of {}", number(step))));
+        entries.push((
+            "corrector",
+            match steps {
+                0 => "none".to_owned(),
+                _ => format!("{steps} {kind} steps of {}", number(step)),
+            },
+        ));
         entries.extend(
             report.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))),
         );
