@@ -61,12 +61,12 @@ def nan(x):
 
 
 MISTAKES = [
-    ([[1.0, 2.0], [3.0]], "X must be a table of numbers, but its rows have different lengths"),
+    ([[1.0, 2.0], [3.0]], r"X must be a 2-D array \[n, d\] of numbers, but its entries have different lengths"),
     ([["a", 1], ["b", 2]], "X must hold numbers, found .*'a'.* at row 0, column 0"),
     (Table(np.array([[1.0, "x"]], dtype=object), ["age", "name"]), "found 'x' at row 0, column \"name\""),
     (np.array([["2021-01-01"]], dtype="datetime64[D]"), "X must hold numbers, found entries of type datetime64"),
     (nan(X), "data has the non-finite value NaN at row 3, column 1"),
-    (X[:, 0], r"X must be a 2-D array \[n, d\], found a 1-D array of 60 numbers"),
+    (X[:, 0], r"X must be a 2-D array \[n, d\] of numbers, found a 1-D array of 60 numbers"),
     (X[0, 0], "X must be a 2-D array .* found a single number"),
     (X[None], "X must be a 2-D array .* found an array of 3 dimensions"),
     (X + 1j, "Complex data not supported"),

@@ -198,7 +198,7 @@ fn bad_input_is_one_line_that_names_the_culprit() {
         (format!("{SMALL} --grid t:middle.txt --steps 5"), "t:middle.txt has its own steps"),
         (format!("{SMALL} --grid t:missing.txt"), "missing.txt: there is no such file"),
         (format!("{SMALL} --grid spiral"), "unknown grid \"spiral\""),
-        (format!("{SMALL} --grid karras:0"), "rho must be positive"),
+        (format!("{SMALL} --grid karras:0"), "the exponent ρ must be positive"),
         (format!("{SMALL} --grid karras:7:2:1 --scheme em"), "smallest σ/α"),
         (format!("{SMALL} --scheme em,leap"), "unknown scheme \"leap\"; known: em, ei"),
         (format!("{SMALL} --scheme edm-churn:-1"), "churn must be non-negative"),

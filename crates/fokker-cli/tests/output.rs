@@ -206,7 +206,7 @@ fn a_signal_removes_the_temporary_file() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         let ignored = signal == "INT" && ignores_interrupts();
-        let signal = format!("-{}", if ignored { "HUP" } else { signal });
+        let signal = format!("-{}", if ignored { "TERM" } else { signal });
         Command::new("kill").args([&signal, &child.id().to_string()]).status().unwrap();
         assert_eq!(child.wait().unwrap().code(), None, "ended by the signal");
         assert_eq!(entries(folder), [] as [String; 0]);

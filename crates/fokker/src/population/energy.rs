@@ -112,7 +112,7 @@ impl Energy {
         })
     }
 
-    fn check_points(&self, x: ArrayView2<f64>) -> Result<()> {
+    pub(super) fn check_points(&self, x: ArrayView2<f64>) -> Result<()> {
         if x.ncols() != self.dim {
             return Err(Error::Size { name: "columns of the points", expected: self.dim, found: x.ncols() });
         }

@@ -106,8 +106,8 @@ fn check(
     if x.is_empty() {
         return Err(Error::Empty { name: "points" });
     }
-    // Checks points and the first time.
-    energy.potential(from, x)?;
+    energy.check_points(x)?;
+    energy.check_time(from)?;
     if times.is_empty() {
         return Err(Error::Empty { name: "times" });
     }
