@@ -42,7 +42,7 @@ JSON: chosen, unknowns, equations, rank, condition, residuals, temperature, seco
 
 const PREDICT_HELP: &str = "\
 Example:
-  fokker population predict e.safetensors --from x.csv --at 0 --times 0.01,0.02 -o p.csv
+  fokker population predict e.safetensors --from x.csv --at 0 --times 1 -o p.csv
 
 Where --from has times, its rows of time --at are moved; otherwise all of its rows
 Times beyond the snapshots that were fitted to are extrapolations: the report and JSON say so

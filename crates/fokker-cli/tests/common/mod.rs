@@ -95,7 +95,8 @@ pub fn example_clouds() -> tempfile::TempDir {
     write("x.csv", &rows);
     succeed_in(folder.path(), "spectral fit x.csv --reference hermite -o score.safetensors");
     // Snapshots, and an energy that says something about every time.
-    let cells = "population simulate --potential sphere --particles 100 --snapshots 4 -o cells.csv";
+    let cells =
+        "population simulate --potential flat --interval 1 --particles 100 --snapshots 4 -o cells.csv";
     succeed_in(folder.path(), cells);
     succeed_in(
         folder.path(),
