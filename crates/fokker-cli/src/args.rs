@@ -31,7 +31,7 @@ pub struct Arguments {
 /// A number of things.
 fn count(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| match text.parse::<f64>() {
-        Ok(x) if x >= 0.0 && x < 1e15 && x.fract() == 0.0 => format!("write it in digits: {x}"),
+        Ok(x) if (0.0..1e15).contains(&x) && x.fract() == 0.0 => format!("write it in digits: {x}"),
         _ => "give a whole number from 0, in digits".to_owned(),
     })
 }
