@@ -2,8 +2,8 @@
 
 use super::baselines::{AffineMap, interpolate};
 use super::fit::Quiet;
+use super::predictions::{Metric, Predictions, RollOut, Step};
 use super::split::sample;
-use super::validate::{Metric, Predictions, RollOut, Step};
 use super::verdict::{Comparison, Difference, Moved, Score, Seen};
 use super::{
     Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, predict, split, split_snapshots,

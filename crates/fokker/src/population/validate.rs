@@ -1,10 +1,10 @@
 //! Honest validation: held-out particles and held-out times, beside what needs no energy.
 
+use super::predictions::{Metric, Predictions, RollOut, Step, average};
 use super::trials::{Outcome, Run, roll_out};
 use super::verdict::{Comparison, Verdict, overall};
-use super::{Chosen, Cloud, FitOptions, Snapshots};
-use crate::transport::{ExactOptions, wasserstein1, wasserstein2};
-use crate::{Error, Monitor, Result};
+use super::{Chosen, FitOptions, Snapshots};
+use crate::{Error, Result};
 use std::str::FromStr;
 
 /// What is held out.
@@ -34,29 +34,6 @@ impl FromStr for HoldOut {
     }
 }
 
-/// Distance that is printed beside the verdict, exact and not regularised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// W₁.
-    W1,
-    /// W₂.
-    W2,
-}
-
-impl Metric {
-    pub(super) fn between(self, x: &Cloud, y: &Cloud, monitor: &dyn Monitor) -> Result<f64> {
-        let options = ExactOptions {
-            source_weights: Some(x.weights.view()),
-            target_weights: Some(y.weights.view()),
-            monitor,
-        };
-        match self {
-            Metric::W1 => wasserstein1(x.x.view(), y.x.view(), &options),
-            Metric::W2 => wasserstein2(x.x.view(), y.x.view(), &options),
-        }
-    }
-}
-
 /// Options of [`validate`].
 #[derive(Clone)]
 pub struct ValidateOptions<'a> {
@@ -79,105 +56,6 @@ impl Default for ValidateOptions<'_> {
             fit: FitOptions::default(),
         }
     }
-}
-
-/// One figure for every prediction.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Predictions<T = f64> {
-    /// Another sample of the truth: no prediction can be expected below it.
-    pub floor: T,
-    /// The particles stay where they were.
-    pub persistence: T,
-    /// The affine map between Gaussians.
-    pub affine: T,
-    /// McCann interpolation between the neighbouring snapshots; for held-out times only.
-    pub ot_interpolation: Option<T>,
-    /// The fitted energy, from the snapshot before.
-    pub fit: T,
-    /// The fitted energy, from the first snapshot.
-    pub cumulative: T,
-    /// The affine maps one after the other, from the first snapshot.
-    pub cumulative_affine: T,
-}
-
-impl<T> Predictions<T> {
-    pub(super) fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> Predictions<U> {
-        Predictions {
-            floor: f(&self.floor),
-            persistence: f(&self.persistence),
-            affine: f(&self.affine),
-            ot_interpolation: self.ot_interpolation.as_ref().map(&mut f),
-            fit: f(&self.fit),
-            cumulative: f(&self.cumulative),
-            cumulative_affine: f(&self.cumulative_affine),
-        }
-    }
-}
-
-impl Predictions<Option<f64>> {
-    /// All of them, or none.
-    pub(super) fn known(&self) -> Option<Predictions> {
-        let mut all = true;
-        let values = self.map(|value| {
-            value.unwrap_or_else(|| {
-                all = false;
-                0.0
-            })
-        });
-        all.then_some(values)
-    }
-}
-
-impl Predictions {
-    fn each(all: &[Predictions], combine: impl Fn(&[f64]) -> f64) -> Predictions {
-        let field = |f: &dyn Fn(&Predictions) -> f64| combine(&all.iter().map(f).collect::<Vec<_>>());
-        let interpolations: Option<Vec<f64>> = all.iter().map(|d| d.ot_interpolation).collect();
-        Predictions {
-            floor: field(&|d| d.floor),
-            persistence: field(&|d| d.persistence),
-            affine: field(&|d| d.affine),
-            ot_interpolation: interpolations.map(|values| combine(&values)),
-            fit: field(&|d| d.fit),
-            cumulative: field(&|d| d.cumulative),
-            cumulative_affine: field(&|d| d.cumulative_affine),
-        }
-    }
-
-    fn mean<'a>(all: impl Iterator<Item = &'a Predictions>) -> Predictions {
-        Predictions::each(&all.copied().collect::<Vec<_>>(), average)
-    }
-
-    fn mean_known(all: impl Iterator<Item = Option<Predictions>>) -> Option<Predictions> {
-        let all: Option<Vec<Predictions>> = all.collect();
-        all.map(|all| Predictions::each(&all, average))
-    }
-}
-
-/// One step that was predicted: means over all seeds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
-    /// Time that particles start at.
-    pub from: f64,
-    /// Time that they are compared at.
-    pub to: f64,
-    /// Distances there, by the metric.
-    pub distances: Predictions,
-    /// Debiased energy distances U there, in the units of the data; none where a snapshot has fewer than
-    /// three held-out particles.
-    pub energy_distance: Option<Predictions>,
-    /// Spread of the moved particles, in that of those seen; none where these have none.
-    pub spread: Option<Predictions>,
-}
-
-/// The roll-out of all particles of the first time, in-sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RollOut {
-    /// Time that they are moved to.
-    pub to: f64,
-    /// Distance there of the particles moved by the energy.
-    pub fit: f64,
-    /// Distance of those moved by affine maps one after the other.
-    pub affine: f64,
 }
 
 /// How well an energy predicts what it has not seen.
@@ -296,10 +174,6 @@ fn summary(runs: Vec<Outcome>, roll_out: Vec<RollOut>) -> Validation {
         roll_out,
         steps,
     }
-}
-
-fn average(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Standard deviation of several values, with divisor n − 1.
