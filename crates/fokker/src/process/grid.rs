@@ -1,8 +1,8 @@
 //! Grids of decreasing times on which the process is reversed.
 
-use super::{OrnsteinUhlenbeck, Schedule};
+use super::spacing::time_at_ratio;
+use super::{OrnsteinUhlenbeck, Schedule, Spacing};
 use crate::{Error, Limits, Result};
-use std::str::FromStr;
 
 /// One step of a sampler, from time `t` down to `s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,71 +23,6 @@ impl Step {
     /// Length t − s > 0.
     pub fn length(&self) -> f64 {
         self.t - self.s
-    }
-}
-
-/// How a grid spreads its steps between the start and the stopping time.
-///
-/// With stop = 0, spacings in σ/α take N − 1 intervals down to a smallest positive ratio (at
-/// t = 10⁻³ T unless given) and one interval from there to 0; with stop > 0, N intervals to the
-/// ratio at the stop. Spacings in t go straight to the stop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Spacing {
-    /// Uniform in t.
-    Uniform,
-    /// Uniform in √t.
-    Quadratic,
-    /// Uniform in log-SNR, that is in log(σ/α).
-    LogSnr,
-    /// Uniform in (σ/α)^{1/ρ} [Karras et al. 2022, eq. 5].
-    Karras {
-        /// The exponent ρ, 7 unless given.
-        rho: f64,
-        /// Smallest positive σ/α of a grid that stops at 0.
-        sigma_min: Option<f64>,
-        /// σ/α at the start; the horizon's unless given.
-        sigma_max: Option<f64>,
-    },
-}
-
-impl Spacing {
-    /// Karras' spacing with ρ = 7 over the whole schedule.
-    pub const KARRAS: Spacing = Spacing::Karras { rho: 7.0, sigma_min: None, sigma_max: None };
-}
-
-impl FromStr for Spacing {
-    type Err = Error;
-
-    /// `uniform`, `quadratic`, `log-snr`, `karras[:ρ[:σ_min:σ_max]]`.
-    fn from_str(text: &str) -> Result<Self> {
-        let unknown = || Error::Name {
-            what: "grid",
-            found: text.to_owned(),
-            known: "uniform, quadratic, log-snr, karras[:ρ[:σmin:σmax]]".to_owned(),
-        };
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default();
-        if !["uniform", "quadratic", "log-snr", "karras"].contains(&name) {
-            return Err(unknown());
-        }
-        let values = numbers("the grid", text, parts)?;
-        match (name, values.as_slice()) {
-            ("uniform", []) => Ok(Spacing::Uniform),
-            ("quadratic", []) => Ok(Spacing::Quadratic),
-            ("log-snr", []) => Ok(Spacing::LogSnr),
-            ("karras", []) => Ok(Spacing::KARRAS),
-            ("karras", &[rho, ..]) if !(rho > 0.0 && rho.is_finite()) => Err(Error::Parse {
-                what: "the grid",
-                reason: format!(
-                    "in {text} the exponent ρ must be positive and finite, found {rho}; 7 is usual"
-                ),
-            }),
-            ("karras", &[rho]) => Ok(Spacing::Karras { rho, sigma_min: None, sigma_max: None }),
-            ("karras", &[rho, min, max]) => {
-                Ok(Spacing::Karras { rho, sigma_min: Some(min), sigma_max: Some(max) })
-            }
-            _ => Err(unknown()),
-        }
     }
 }
 
@@ -117,20 +52,6 @@ pub(crate) fn refuse_flow_matching(sigmas: &[f64]) -> Result<()> {
     })
 }
 
-/// The values of a specification `name:value:…`.
-pub(super) fn numbers<'a>(
-    what: &'static str,
-    text: &str,
-    parts: impl Iterator<Item = &'a str>,
-) -> Result<Vec<f64>> {
-    let read = |part: &str| {
-        let short = |text: &str| text.chars().take(40).collect::<String>();
-        let reason = || format!("in {}, {} is no number", short(text), short(part));
-        part.parse().map_err(|_| Error::Parse { what, reason: reason() })
-    };
-    parts.map(read).collect()
-}
-
 /// A validated grid `t_0 > t_1 > … > t_N ≥ 0` with the ratios σ/α at its times.
 ///
 /// ```
@@ -158,27 +79,9 @@ impl Grid {
             let requirement = format!("at least 0 and below the horizon {horizon}");
             return Err(Error::Argument { name: "stop", requirement, found: stop });
         }
-        let n = steps as f64;
-        let times: Vec<f64> = match spacing {
-            Spacing::Uniform => (0..=steps).map(|i| horizon + (stop - horizon) * (i as f64 / n)).collect(),
-            Spacing::Quadratic => {
-                let (first, last) = (horizon.sqrt(), stop.sqrt());
-                (0..=steps).map(|i| (first + (last - first) * (i as f64 / n)).powi(2)).collect()
-            }
-            Spacing::LogSnr => {
-                ratio_spaced(&Ratios::new(None, None, stop, schedule)?, steps, f64::ln, f64::exp)
-            }
-            Spacing::Karras { rho, sigma_min, sigma_max } => {
-                if !(rho > 0.0 && rho.is_finite()) {
-                    let requirement = "positive and finite".into();
-                    return Err(Error::Argument { name: "rho", requirement, found: rho });
-                }
-                let ratios = Ratios::new(sigma_min, sigma_max, stop, schedule)?;
-                ratio_spaced(&ratios, steps, |x| x.powf(1.0 / rho), |y| y.powf(rho))
-            }
-        };
+        let times = spacing.times(steps, stop, schedule)?;
         let exact_ends = |mut times: Vec<f64>| {
-            // The formulas above round; the ends are given.
+            // The formulas round; the ends are given.
             times[steps] = stop;
             if !matches!(spacing, Spacing::Karras { sigma_max: Some(_), .. }) {
                 times[0] = horizon;
@@ -266,60 +169,6 @@ impl Grid {
             steps,
         })
     }
-}
-
-/// Ends of a grid spaced in σ/α.
-struct Ratios<'a> {
-    first: f64,
-    last: f64,
-    to_zero: bool,
-    schedule: &'a dyn Schedule,
-}
-
-impl<'a> Ratios<'a> {
-    fn new(min: Option<f64>, max: Option<f64>, stop: f64, schedule: &'a dyn Schedule) -> Result<Self> {
-        let ratio = |t| OrnsteinUhlenbeck::noise_ratio(schedule.clock(t));
-        let horizon = schedule.horizon();
-        let to_zero = stop == 0.0;
-        if !to_zero && min.is_some() {
-            return Err(Error::Undefined {
-                what: "a grid with both σ_min and a positive stop",
-                reason: format!("it would end at σ_min and at the stop {stop}"),
-                remedy: "use stop 0 or leave σ_min out",
-            });
-        }
-        let last = min.unwrap_or_else(|| ratio(if to_zero { 1e-3 * horizon } else { stop }));
-        let first = max.unwrap_or_else(|| ratio(horizon));
-        if !(last > 0.0 && last < first) {
-            let requirement = format!("positive and below the largest σ/α of the grid, {first}");
-            return Err(Error::Argument { name: "smallest σ/α of the grid", requirement, found: last });
-        }
-        if first > ratio(horizon) * (1.0 + 1e-12) {
-            let requirement = format!("at most σ/α at the schedule's horizon, {}", ratio(horizon));
-            return Err(Error::Argument { name: "σ_max", requirement, found: first });
-        }
-        Ok(Ratios { first, last, to_zero, schedule })
-    }
-}
-
-/// Times whose ratios are uniform after the map `to`, whose inverse is `from`.
-fn ratio_spaced(ends: &Ratios, steps: usize, to: impl Fn(f64) -> f64, from: impl Fn(f64) -> f64) -> Vec<f64> {
-    let intervals = if ends.to_zero { steps - 1 } else { steps };
-    let (first, last) = (to(ends.first), to(ends.last));
-    let mut times: Vec<f64> = (0..=intervals)
-        .map(|i| {
-            let fraction = if intervals == 0 { 0.0 } else { i as f64 / intervals as f64 };
-            time_at_ratio(from(first + (last - first) * fraction), ends.schedule)
-        })
-        .collect();
-    if ends.to_zero {
-        times.push(0.0);
-    }
-    times
-}
-
-fn time_at_ratio(ratio: f64, schedule: &dyn Schedule) -> f64 {
-    schedule.time_at(OrnsteinUhlenbeck::clock_at_noise_ratio(ratio))
 }
 
 fn check_decreasing(name: &'static str, values: &[f64]) -> Result<()> {

@@ -14,15 +14,17 @@ mod diffusers;
 mod grid;
 mod reference;
 mod schedule;
+mod spacing;
 
 pub use diffusers::{
     BetaSchedule, Levels, Respacing, SchedulerClass, SchedulerConfig, StepVariance, TimestepSpacing,
     TrainingTable,
 };
 pub(crate) use grid::refuse_flow_matching;
-pub use grid::{Grid, Spacing, Step, is_flow_matching};
+pub use grid::{Grid, Step, is_flow_matching};
 pub(crate) use reference::normal_distribution;
 pub use reference::{OrnsteinUhlenbeck, Reference, ReflectedBrownian, Transition};
 pub use schedule::{
     DiscreteBetas, Linear, ScaledLinear, Schedule, SquaredCosine, VarianceExploding, parse_schedule,
 };
+pub use spacing::Spacing;

@@ -6,7 +6,7 @@ mod discrete;
 pub use continuous::{Linear, ScaledLinear, SquaredCosine, VarianceExploding};
 pub use discrete::DiscreteBetas;
 
-use super::grid::numbers;
+use super::spacing::numbers;
 use crate::{Error, Result};
 use std::fmt::Debug;
 
