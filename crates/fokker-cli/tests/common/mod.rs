@@ -104,3 +104,32 @@ pub fn example_clouds() -> tempfile::TempDir {
     );
     folder
 }
+
+/// Files that are wrong, and a few that are right, in a folder of their own.
+pub fn wrong_files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
+    write("nan.txt", b"1.0\nNaN\n");
+    write("nan.npy", &npy("<f8", "(2,)", &bytes(&[1.0, f64::NAN])));
+    write("negative.txt", b"1.0\n-0.5\n");
+    write("empty.npy", b"");
+    write("complex.npy", &npy("<c16", "(1,)", &[0; 16]));
+    write("object.npy", &npy("|O", "(1,)", &[0; 8]));
+    write("truncated.npy", &npy("<f8", "(100,)", &bytes(&[1.0; 10])));
+    write("enormous.npy", &npy("<f8", "(1099511627776, 1099511627776)", &bytes(&[1.0; 4])));
+    write("nested.npy", &npy("<f8", &"(".repeat(30), &[]));
+    write("singular.txt", b"1\n0\n");
+    write("good.txt", b"1\n0.5\n");
+    write("three.txt", b"1 0.5 0.2\n");
+    write("rising.txt", b"80\n10\n20\n0\n");
+    write("high.txt", b"1e9\n1\n0\n");
+    write("middle.txt", b"0.5\n0.1\n0\n");
+    write("word.csv", b"a,b\n1,2\n3,x\n");
+    write("ragged.csv", b"1,2\n3\n");
+    write("one.csv", b"1,2\n");
+    write("rows.csv", b"a,b\n1,2\n3,4\n5,7\n");
+    write("other.csv", b"a,b\n1,2\n3,4.5\n6,1\n");
+    write("wide.csv", b"1,2,3,4,5\n2,3,4,9,1\n0,1,0,1,0\n");
+    write("betas.txt", b"0.1\n1.5\n");
+    folder
+}
