@@ -3,11 +3,11 @@
 use crate::convert::{matrix, optional, vector};
 use crate::errors::raise;
 use crate::work::run;
-use fokker::Result;
 use fokker::population::{
     Chosen, Comparison, Energy, FitOptions, Labels, Metric, PredictOptions, Predictions, Ridge, Snapshots,
     ValidateOptions, fit, predict, validate,
 };
+use fokker::{Result, Task};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyType};
@@ -40,7 +40,7 @@ pub struct Options {
 }
 
 impl Options {
-    fn parsed<'a>(&self, monitor: &'a dyn fokker::Monitor) -> Result<FitOptions<'a>> {
+    fn parsed<'a>(&self, task: Task<'a>) -> Result<FitOptions<'a>> {
         Ok(FitOptions {
             potential: self.potential.parse()?,
             interaction: self.interaction.as_deref().map(str::parse).transpose()?,
@@ -54,7 +54,7 @@ impl Options {
             },
             raw_features: self.raw_features,
             seed: self.seed,
-            monitor,
+            task,
         })
     }
 }
@@ -79,7 +79,7 @@ pub fn population_fit<'py>(
     let (x, times) = (x.as_array(), times.as_array());
     let weights = weights.as_ref().map(|weights| weights.as_array());
     let fitted =
-        run(py, |monitor| fit(&Snapshots::from_rows(x, times, weights)?, &options.parsed(monitor)?))?;
+        run(py, |watch| fit(&Snapshots::from_rows(x, times, weights)?, &options.parsed(watch.task())?))?;
     let report = chosen(py, &fitted.chosen)?;
     report.set_item("unknowns", fitted.unknowns)?;
     report.set_item("equations", fitted.equations)?;
@@ -123,7 +123,7 @@ pub fn population_validate<'py>(
     let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
     let (x, times) = (x.as_array(), times.as_array());
     let weights = weights.as_ref().map(|weights| weights.as_array());
-    let found = run(py, |monitor| {
+    let found = run(py, |watch| {
         let metric = match p {
             1 => Metric::W1,
             2 => Metric::W2,
@@ -132,8 +132,12 @@ pub fn population_validate<'py>(
                 return Err(fokker::Error::Argument { name: "p", requirement, found: p as f64 });
             }
         };
-        let options =
-            ValidateOptions { hold_out: hold_out.parse()?, seeds, metric, fit: options.parsed(monitor)? };
+        let options = ValidateOptions {
+            hold_out: hold_out.parse()?,
+            seeds,
+            metric,
+            fit: options.parsed(watch.task())?,
+        };
         validate(&Snapshots::from_rows(x, times, weights)?, &options)
     })?;
     let figures = |all: &Predictions| figures(py, all);
@@ -299,8 +303,8 @@ impl PopulationFit {
         let (x, weights) = (matrix(x, "X")?, optional(weights, "weights")?);
         let x = x.as_array();
         let weights = weights.as_ref().map(|weights| weights.as_array());
-        let clouds = run(py, |monitor| {
-            let options = PredictOptions { steps_per_interval, noise, weights, seed, monitor };
+        let clouds = run(py, |watch| {
+            let options = PredictOptions { steps_per_interval, noise, weights, seed, task: watch.task() };
             predict(&self.energy, x, start, &times, &options)
         })?;
         Ok(clouds.into_iter().map(|cloud| cloud.into_pyarray(py)).collect())

@@ -82,14 +82,15 @@ pub fn spectral_fit<'py>(
     let (x, weights) = (matrix(x, "X")?, optional(weights, "sample_weight")?);
     let x = x.as_array();
     let weights = weights.as_ref().map(|weights| weights.as_array());
-    let (fit, moments) = run(py, |monitor| {
+    let (fit, moments) = run(py, |watch| {
         let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
         let mut blocks = ArrayBlocks::new(x);
-        let rows = Rows { hold_out: options.hold_out, weights, monitor, ..Default::default() };
+        let rows = Rows { hold_out: options.hold_out, weights, task: watch.task(), ..Default::default() };
         let shape = options.shape(x.ncols())?;
         let reference = Reference::parse(&options.reference)?;
         let candidates = reference.candidates(x.ncols(), &shape, options.hold_out);
-        let solve = SolveOptions { ridge: Ridge::parse(&options.ridge)?, monitor, ..Default::default() };
+        let solve =
+            SolveOptions { ridge: Ridge::parse(&options.ridge)?, task: watch.task(), ..Default::default() };
         let candidate = |coordinates| FitOptions { coordinates, shape: shape.clone(), rows, solve };
         let candidates: Vec<FitOptions> = candidates.into_iter().map(candidate).collect();
         let Chosen { fit, moments, summary, index, .. } = choose(&mut blocks, &candidates)?;
@@ -120,10 +121,10 @@ impl SpectralMoments {
         let (x, weights) = (matrix(x, "X")?, optional(weights, "sample_weight")?);
         let x = x.as_array();
         let weights = weights.as_ref().map(|weights| weights.as_array());
-        run(py, |monitor| {
+        run(py, |watch| {
             let weights = weights.as_ref().map(|weights| weights.as_slice().expect("contiguous"));
             let start = if alone { 0 } else { self.next };
-            let rows = Rows { first: start, weights, hold_out: options.hold_out, monitor };
+            let rows = Rows { first: start, weights, hold_out: options.hold_out, task: watch.task() };
             let shape = options.shape(x.ncols())?;
             let basis = (self.coordinates, &shape);
             let seen = Moments::from_blocks(&mut ArrayBlocks::new(x), &self.summary, basis, &rows)?;
@@ -151,8 +152,9 @@ impl SpectralMoments {
     /// The fit to what has been observed.
     #[pyo3(signature = (ridge))]
     fn solve(&self, py: Python, ridge: &str) -> PyResult<PySpectralFit> {
-        run(py, |monitor| {
-            let options = SolveOptions { ridge: Ridge::parse(ridge)?, monitor, ..Default::default() };
+        run(py, |watch| {
+            let options =
+                SolveOptions { ridge: Ridge::parse(ridge)?, task: watch.task(), ..Default::default() };
             SpectralFit::from_moments(&self.moments, &options)
         })
         .map(|fit| PySpectralFit { fit })
@@ -220,10 +222,17 @@ impl PySpectralFit {
         corrector_step: Option<f64>,
         metropolis: Option<bool>,
     ) -> PyResult<(Bound<'py, PyArray2<f64>>, String)> {
-        let drawn = run(py, |monitor| {
+        let drawn = run(py, |watch| {
             let corrector = Corrector { steps: corrector, step: corrector_step, metropolis };
-            let options =
-                DrawOptions { particles: n, seed, steps, stop, corrector, monitor, ..Default::default() };
+            let options = DrawOptions {
+                particles: n,
+                seed,
+                steps,
+                stop,
+                corrector,
+                task: watch.task(),
+                ..Default::default()
+            };
             self.fit.sample(&options)
         })?;
         let report = serde_json::to_string(&drawn.report).expect("a report is numbers and text");
@@ -240,7 +249,7 @@ impl PySpectralFit {
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         let x = matrix(x, "X")?;
         let x = x.as_array();
-        let log = run(py, |monitor| self.fit.log_density_by(Density::parse(density)?, x, monitor))?;
+        let log = run(py, |watch| self.fit.log_density_by(Density::parse(density)?, x, watch.task()))?;
         Ok(log.into_pyarray(py))
     }
 

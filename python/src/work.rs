@@ -8,7 +8,7 @@
 //! own, one deeper; work inside a callback of that work the next one.
 
 use crate::errors::raise;
-use fokker::{Error, Monitor};
+use fokker::{Error, Monitor, Task};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::cell::Cell;
@@ -30,6 +30,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// The work that it watches.
+    pub fn task(&self) -> Task<'_> {
+        Task::watched(self)
+    }
+
     /// Stops the work for an exception, the first of which is raised.
     pub fn fail(&self, error: PyErr) -> Error {
         lock(&self.raised).get_or_insert(error);

@@ -1,6 +1,6 @@
 //! Progress bars on stderr for long work.
 
-use fokker::Monitor;
+use fokker::{Monitor, Task};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ops::ControlFlow;
 
@@ -14,6 +14,11 @@ impl Progress {
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         Progress { bar: ProgressBar::with_draw_target(None, target) }
+    }
+
+    /// Work whose progress is shown.
+    pub fn task(&self) -> Task<'_> {
+        Task::watched(self)
     }
 }
 

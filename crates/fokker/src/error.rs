@@ -100,7 +100,7 @@ pub enum Error {
     /// A source of rows cannot be read; the message names the place and the remedy.
     #[error("{0}")]
     Source(String),
-    /// The monitor asked to stop; nothing was changed.
+    /// The task asked to stop; nothing was changed.
     #[error("interrupted")]
     Interrupted,
 }

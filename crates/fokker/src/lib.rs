@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Arrows point to what is used. Arrays are `f64`, row-major `[n, d]`, a row a particle. The crate
-//! opens no file, prints nothing and has no global state; whatever takes long hears a [`Monitor`].
+//! opens no file, prints nothing and has no global state; whatever takes long takes a [`Task`].
 //! Symbols are in `docs/conventions.md`, the map from equations to functions and tests in
 //! `docs/equations.md`.
 
@@ -28,8 +28,8 @@ mod blocks;
 mod error;
 mod limits;
 mod merge;
-mod monitor;
 mod saved;
+mod task;
 mod text;
 mod threads;
 
@@ -51,7 +51,7 @@ pub use error::{Error, Result};
 pub use limits::Limits;
 pub(crate) use limits::{all_finite, finite};
 pub use merge::Merge;
-pub use monitor::Monitor;
+pub use task::{Monitor, Task};
 pub use text::shortest;
 pub use threads::thread_count;
 

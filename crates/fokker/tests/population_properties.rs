@@ -142,7 +142,7 @@ fn shards_of_weak_sums_merge() {
     // Far from the origin and raw: sums of squares would cancel.
     for offset in [0.0, 300.0] {
         let clouds = [normals(1000, 2, 1) + offset, normals(1300, 2, 2) * 0.8 + offset];
-        let features = spec.build(clouds[0].view(), None, offset == 0.0, 0, &()).unwrap();
+        let features = spec.build(clouds[0].view(), None, offset == 0.0, 0, fokker::Task::silent()).unwrap();
         let basis: &dyn Basis = &features;
         let sums = |x: &Array2<f64>, shards: usize| {
             let weights = Array1::from_shape_fn(x.nrows(), |i| (i % 4) as f64);

@@ -37,7 +37,7 @@ fn densities_integrate_to_one_in_two_dimensions() {
         let at = |i: usize| low + (i as f64 + 0.5) * width;
         let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
         let total = |density| {
-            let log = fit.log_density_of_coordinates(density, y.view(), &()).unwrap();
+            let log = fit.log_density_of_coordinates(density, y.view(), fokker::Task::silent()).unwrap();
             log.mapv(f64::exp).sum() * width * width
         };
         let flow = total(Density::Flow);
@@ -46,7 +46,7 @@ fn densities_integrate_to_one_in_two_dimensions() {
         // polynomials rise to wells.
         let Some(partition) = fit.report().partition else {
             assert_eq!((name, coordinates), ("mixture", Coordinates::Box));
-            let error = fit.log_density_by(Density::Energy, x.view(), &()).unwrap_err();
+            let error = fit.log_density_by(Density::Energy, x.view(), fokker::Task::silent()).unwrap_err();
             assert!(error.to_string().contains("log Z"), "{error}");
             continue;
         };
@@ -82,7 +82,7 @@ fn the_constant_of_hostile_data_is_right_or_not_given() {
         let (n, width) = (800, 0.1);
         let at = |i: usize| (i as f64 + 0.5 - 0.5 * n as f64) * width;
         let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
-        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), &()).unwrap();
+        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), fokker::Task::silent()).unwrap();
         let total = log.mapv(f64::exp).sum() * width * width;
         println!("{name}, degree {degree}: sums to {total}, {partition:?}");
         assert!(total.ln().abs() < 4.0 * partition.error + 1e-3, "{name}, {degree}: {total} {partition:?}");
@@ -100,7 +100,7 @@ fn the_constant_is_that_of_the_first_time() {
         let (n, width) = (160, 0.1);
         let at = |i: usize| -8.0 + (i as f64 + 0.5) * width;
         let y = Array2::from_shape_fn((n * n, 2), |(k, j)| at(if j == 0 { k / n } else { k % n }));
-        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), &()).unwrap();
+        let log = fit.log_density_of_coordinates(Density::Energy, y.view(), fokker::Task::silent()).unwrap();
         let total = log.mapv(f64::exp).sum() * width * width;
         assert!(total.ln().abs() < 4.0 * partition.error, "{first}: {total} {partition:?}");
     }
@@ -153,7 +153,12 @@ fn densities_with_walls_integrate_to_one_far_beyond_the_data() {
         let at = |i: usize| centre + (i as f64 + 0.5 - 0.5 * n as f64) * width;
         let grid = Array2::from_shape_fn((n, 1), |(i, _)| at(i));
         for density in [Density::Flow, Density::Energy] {
-            let total = fit.log_density_by(density, grid.view(), &()).unwrap().mapv(f64::exp).sum() * width;
+            let total = fit
+                .log_density_by(density, grid.view(), fokker::Task::silent())
+                .unwrap()
+                .mapv(f64::exp)
+                .sum()
+                * width;
             let error = fit.report().partition.unwrap().error;
             let allowed = if density == Density::Energy { 4.0 * error + 1e-3 } else { 1e-3 };
             assert!((total - 1.0).abs() < allowed, "{coordinates:?}, {density:?}: {total}");
@@ -166,8 +171,11 @@ fn densities_with_walls_integrate_to_one_far_beyond_the_data() {
         let least = fit.log_density(x.view()).unwrap().iter().fold(0.0, |least: f64, l| least.min(*l));
         assert!(log[1] < least, "{log} {least}");
         // The law itself, in its own coordinates, has none there.
-        let outside =
-            fit.log_density_of_coordinates(Density::Flow, ndarray::array![[-0.1], [3.2]].view(), &());
+        let outside = fit.log_density_of_coordinates(
+            Density::Flow,
+            ndarray::array![[-0.1], [3.2]].view(),
+            fokker::Task::silent(),
+        );
         assert!(
             coordinates == Coordinates::Copula || outside.unwrap().iter().all(|l| *l == f64::NEG_INFINITY)
         );

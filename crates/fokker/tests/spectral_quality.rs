@@ -130,8 +130,9 @@ fn the_chain_of_16_sites() {
     let rows = test.slice_axis(Axis(0), Slice::from(..2000));
     let energies = chain.energy().values(rows).unwrap();
     let truth = energies.mapv(|v| -v - chain.log_partition());
-    let [flow, kl] = [Density::Flow, Density::Energy]
-        .map(|density| (&truth - &fit.log_density_by(density, rows, &()).unwrap()).mean().unwrap());
+    let [flow, kl] = [Density::Flow, Density::Energy].map(|density| {
+        (&truth - &fit.log_density_by(density, rows, fokker::Task::silent()).unwrap()).mean().unwrap()
+    });
     let partition = fit.report().partition.unwrap();
     // The energy of the fit itself, log π + g at the first time.
     let y = fit.to_coordinates(rows).unwrap();
@@ -196,7 +197,7 @@ fn the_coupled_double_well() {
     let rows = test.slice_axis(Axis(0), Slice::from(..2000));
     let truth = well.values(rows).unwrap().mapv(|v| -v - well.log_partition());
     let kl = |fit: &SpectralFit, density| {
-        (&truth - &fit.log_density_by(density, rows, &()).unwrap()).mean().unwrap()
+        (&truth - &fit.log_density_by(density, rows, fokker::Task::silent()).unwrap()).mean().unwrap()
     };
     for (name, coordinates, degree, target) in [
         ("hermite 12", Coordinates::Standard, 12, f64::INFINITY),

@@ -310,7 +310,7 @@ fn a_semi_relaxed_marginal_is_exact_on_the_exact_side() {
         assert!(exact < 1e-12, "{exact:e}");
         assert!((mass - if source_side { 2.0 } else { 1.0 }).abs() < 1e-12);
         // As a sparse coupling too, and a small tail is all that moves.
-        let coupling = plan.coupling(1e-3, &()).unwrap();
+        let coupling = plan.coupling(1e-3, fokker::Task::silent()).unwrap();
         let (kept, wanted) =
             if source_side { (coupling.target_marginal(), &b) } else { (coupling.source_marginal(), &a) };
         assert!(deviation(&kept, wanted) < 1e-12);

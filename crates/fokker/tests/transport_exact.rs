@@ -135,7 +135,7 @@ fn a_monitor_can_stop_the_work() {
         }
     }
     let (x, y) = (cloud(300, 2, 60), cloud(300, 2, 61));
-    let options = ExactOptions { monitor: &Stop, ..Default::default() };
+    let options = ExactOptions { task: fokker::Task::watched(&Stop), ..Default::default() };
     let error = exact(x.view(), y.view(), Cost::Euclidean, &options).unwrap_err();
     assert_eq!(error, fokker::Error::Interrupted);
 }

@@ -27,7 +27,7 @@ fn with_none(x: &Array2<f64>) -> (Array2<f64>, Array1<f64>) {
 fn values(spec: &str, x: &Array2<f64>, weights: Option<&Array1<f64>>, at: ArrayView2<f64>) -> Array2<f64> {
     let spec: FeatureSpec = spec.parse().unwrap();
     let weights = weights.map(|weights| weights.view());
-    let features = spec.build(x.view(), weights, false, 0, &()).unwrap();
+    let features = spec.build(x.view(), weights, false, 0, fokker::Task::silent()).unwrap();
     let mut out = Array2::zeros((at.nrows(), features.len()));
     features.values_into(at, out.view_mut());
     out
@@ -61,7 +61,7 @@ fn clusters_of_more_rows_than_are_looked_at() {
     let x = (x - mean) / deviation;
     let weights = x.column(0).mapv(|x: f64| (x - 0.5).exp());
     let spec: FeatureSpec = "rbf-kmeans:1".parse().unwrap();
-    let features = spec.build(x.view(), Some(weights.view()), true, 0, &()).unwrap();
+    let features = spec.build(x.view(), Some(weights.view()), true, 0, fokker::Task::silent()).unwrap();
     // The one centre is the mean of the sample, 1, with standard error √(e/20000 + e/60000) = 0.013: the only
     // function is largest there.
     let grid = Array2::from_shape_fn((401, 1), |(i, _)| i as f64 / 100.0 - 1.0);

@@ -84,7 +84,8 @@ fn the_reference_is_chosen_as_without_weights() {
 /// rows, of which there are more when they are repeated.
 fn in_coordinates(fit: &SpectralFit, at: ArrayView2<f64>) -> Array1<f64> {
     let y = fit.to_coordinates(at).unwrap();
-    fit.log_density_of_coordinates(Density::Flow, y.view(), &()).unwrap() + y.sum_axis(Axis(1))
+    fit.log_density_of_coordinates(Density::Flow, y.view(), fokker::Task::silent()).unwrap()
+        + y.sum_axis(Axis(1))
 }
 
 /// 20,000 rows with weights 0, 1, 2 are as many repeated rows: without rows held out, whose choice is by

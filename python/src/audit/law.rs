@@ -55,9 +55,9 @@ impl Law {
     fn from_rows<'py>(cls: &Bound<'py, PyType>, x: Object<'_, 'py>, keep_columns: bool) -> PyResult<Self> {
         let x = rows(x, "data")?;
         let x = x.as_array();
-        let law = run(cls.py(), |monitor| {
+        let law = run(cls.py(), |watch| {
             let law = if x.nrows() >= x.ncols() || keep_columns {
-                Covariance::from_blocks(&mut ArrayBlocks::new(x), monitor)?.gaussian()?
+                Covariance::from_blocks(&mut ArrayBlocks::new(x), watch.task())?.gaussian()?
             } else {
                 Gaussian::from_few_rows(x)?
             };

@@ -60,7 +60,7 @@ pub fn audit_sample<'py>(
         let (scheme, grid) = sampler.on(schedule, watch)?;
         let score = PythonScore { call: &score, dim, watch };
         let options =
-            SampleOptions { particles, first: 0, start: sampling::Start::Normal, seed, monitor: watch };
+            SampleOptions { particles, first: 0, start: sampling::Start::Normal, seed, task: watch.task() };
         sample(&ReverseProcess::new(schedule, &score), &*scheme, &grid, &options)
     })?;
     Ok(x.into_pyarray(py))

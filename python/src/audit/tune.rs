@@ -26,7 +26,7 @@ pub fn audit_tune<'py>(
     robust: Option<&str>,
     seed: u64,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let tuned = run(py, |monitor| {
+    let tuned = run(py, |watch| {
         let laws = match robust {
             None => vec![law.law.in_own_axes()],
             Some(_) => neighbours(&law.law, seed)?,
@@ -35,7 +35,7 @@ pub fn audit_tune<'py>(
             start: start_of(start)?,
             stop,
             robust: robust_of(robust)?,
-            monitor,
+            task: watch.task(),
             ..Default::default()
         };
         tune(&laws, &*parse_scheme(scheme)?, nfe, &*schedule.schedule, &options)

@@ -54,7 +54,7 @@ pub fn exact<'py>(
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let pair = clouds.pair();
     let coupling =
-        run(py, |monitor| transport::exact(pair.x, pair.y, cost_of(cost)?, &pair.options(monitor)))?;
+        run(py, |watch| transport::exact(pair.x, pair.y, cost_of(cost)?, &pair.options(watch.task())))?;
     described(py, coupling)
 }
 
@@ -72,8 +72,8 @@ pub fn exact_matrix<'py>(
     let costs = costs.as_array();
     let (source_weights, target_weights) =
         (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
-    let coupling = run(py, |monitor| {
-        transport::exact_matrix(costs, &ExactOptions { source_weights, target_weights, monitor })
+    let coupling = run(py, |watch| {
+        transport::exact_matrix(costs, &ExactOptions { source_weights, target_weights, task: watch.task() })
     })?;
     described(py, coupling)
 }
@@ -91,8 +91,8 @@ pub fn exact_in_batches<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let clouds = Clouds::new(x, y, None, None)?;
     let Pair { x, y, .. } = clouds.pair();
-    let coupling = run(py, |monitor| {
-        transport::exact_in_batches(x, y, cost_of(cost)?, &BatchOptions { batch, seed, monitor })
+    let coupling = run(py, |watch| {
+        transport::exact_in_batches(x, y, cost_of(cost)?, &BatchOptions { batch, seed, task: watch.task() })
     })?;
     described(py, coupling)
 }
@@ -118,7 +118,7 @@ pub fn sinkhorn<'py>(
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let Pair { x, y, source_weights, target_weights } = clouds.pair();
     let strength = |value| if relative { Strength::Relative(value) } else { Strength::Absolute(value) };
-    let (found, plan) = run(py, |monitor| {
+    let (found, plan) = run(py, |watch| {
         let options = SinkhornOptions {
             epsilon: strength(epsilon),
             source_relaxation: relaxation.0.map(Strength::Absolute),
@@ -127,7 +127,7 @@ pub fn sinkhorn<'py>(
             target_weights,
             tolerance,
             max_iterations,
-            monitor,
+            task: watch.task(),
         };
         let found = transport::sinkhorn(x, y, cost_of(cost)?, &options)?;
         let shape = (x.nrows(), y.nrows());

@@ -47,8 +47,8 @@ pub fn exact_distance<'py>(
 ) -> PyResult<(f64, f64)> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let pair = clouds.pair();
-    let found = run(py, |monitor| {
-        transport::exact_distance(pair.x, pair.y, cost_of_power(p)?, &pair.options(monitor))
+    let found = run(py, |watch| {
+        transport::exact_distance(pair.x, pair.y, cost_of_power(p)?, &pair.options(watch.task()))
     })?;
     Ok((found.value, found.gap))
 }
@@ -69,8 +69,8 @@ pub fn wasserstein_line<'py>(
     let (x, y) = (x.as_array(), y.as_array());
     let (source_weights, target_weights) =
         (a.as_ref().map(|a| a.as_array()), b.as_ref().map(|b| b.as_array()));
-    run(py, |monitor| {
-        let options = transport::ExactOptions { source_weights, target_weights, monitor };
+    run(py, |watch| {
+        let options = transport::ExactOptions { source_weights, target_weights, task: watch.task() };
         transport::wasserstein_line(x, y, cost_of_power(p)?, &options)
     })
 }
@@ -89,9 +89,9 @@ pub fn sliced_wasserstein2<'py>(
 ) -> PyResult<f64> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let Pair { x, y, source_weights, target_weights } = clouds.pair();
-    run(py, |monitor| {
+    run(py, |watch| {
         check_count("directions", directions, MOST_DIRECTIONS)?;
-        let options = SlicedOptions { directions, seed, source_weights, target_weights, monitor };
+        let options = SlicedOptions { directions, seed, source_weights, target_weights, task: watch.task() };
         transport::sliced_wasserstein2(x, y, &options)
     })
 }
@@ -108,7 +108,7 @@ pub fn energy_distance<'py>(
 ) -> PyResult<f64> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let pair = clouds.pair();
-    run(py, |monitor| transport::energy_distance(pair.x, pair.y, &pair.options(monitor)))
+    run(py, |watch| transport::energy_distance(pair.x, pair.y, &pair.options(watch.task())))
 }
 
 /// Kernel discrepancy with a Gaussian kernel.
@@ -124,7 +124,7 @@ pub fn kernel_discrepancy<'py>(
 ) -> PyResult<f64> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let pair = clouds.pair();
-    run(py, |monitor| transport::kernel_discrepancy(pair.x, pair.y, bandwidth, &pair.options(monitor)))
+    run(py, |watch| transport::kernel_discrepancy(pair.x, pair.y, bandwidth, &pair.options(watch.task())))
 }
 
 /// Median of the distances between two clouds.
@@ -154,14 +154,14 @@ pub fn sinkhorn_divergence<'py>(
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let Pair { x, y, source_weights, target_weights } = clouds.pair();
     let epsilon = if relative { Strength::Relative(epsilon) } else { Strength::Absolute(epsilon) };
-    let found = run(py, |monitor| {
+    let found = run(py, |watch| {
         let options = SinkhornOptions {
             epsilon,
             source_weights,
             target_weights,
             tolerance,
             max_iterations,
-            monitor,
+            task: watch.task(),
             ..Default::default()
         };
         transport::sinkhorn_divergence(x, y, Cost::SquaredEuclidean, &options)
@@ -242,7 +242,13 @@ pub fn permutation_test<'py>(
         })
     };
     let found = check_count("permutations", permutations, MOST_REPEATS).and_then(|()| {
-        let options = PermutationOptions { permutations, seed, source_weights, target_weights, monitor: &() };
+        let options = PermutationOptions {
+            permutations,
+            seed,
+            source_weights,
+            target_weights,
+            task: fokker::Task::silent(),
+        };
         transport::permutation_test(x, y, &options, measure)
     });
     match (failed.take(), found) {

@@ -10,7 +10,7 @@ pub use distances::{
 };
 
 use crate::convert::{optional, rows};
-use fokker::Monitor;
+use fokker::Task;
 use fokker::transport::ExactOptions;
 use ndarray::{ArrayView1, ArrayView2};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
@@ -61,11 +61,11 @@ impl<'py> Clouds<'py> {
 }
 
 impl Pair<'_> {
-    fn options<'b>(&'b self, monitor: &'b dyn Monitor) -> ExactOptions<'b> {
+    fn options<'b>(&'b self, task: Task<'b>) -> ExactOptions<'b> {
         ExactOptions {
             source_weights: self.source_weights.map(|weights| weights.reborrow()),
             target_weights: self.target_weights.map(|weights| weights.reborrow()),
-            monitor,
+            task,
         }
     }
 }

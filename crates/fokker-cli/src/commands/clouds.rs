@@ -3,7 +3,7 @@
 use crate::args::CloudArguments;
 use crate::files::{read_rows, read_vector};
 use anyhow::{Result, bail};
-use fokker::Monitor;
+use fokker::Task;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use std::path::Path;
 use std::time::Instant;
@@ -32,14 +32,14 @@ pub struct Pair<'a> {
 }
 
 /// Reads the two clouds and their weights.
-pub fn read(arguments: &CloudArguments, monitor: &dyn Monitor) -> Result<[Cloud; 2]> {
+pub fn read(arguments: &CloudArguments, task: Task) -> Result<[Cloud; 2]> {
     let (weights_a, weights_b) = match arguments.weights.as_slice() {
         [] => (arguments.weights_a.as_deref(), arguments.weights_b.as_deref()),
         [a, b] => (Some(a.as_path()), Some(b.as_path())),
         more => bail!("--weights must be two files, FA,FB, found {}", more.len()),
     };
-    let a = Cloud::read(&arguments.a, weights_a, monitor)?;
-    let b = Cloud::read(&arguments.b, weights_b, monitor)?;
+    let a = Cloud::read(&arguments.a, weights_a, task)?;
+    let b = Cloud::read(&arguments.b, weights_b, task)?;
     if a.x.ncols() != b.x.ncols() {
         bail!("{}: has points of dimension {}, {} of {}", b.name, b.x.ncols(), a.name, a.x.ncols());
     }
@@ -47,9 +47,9 @@ pub fn read(arguments: &CloudArguments, monitor: &dyn Monitor) -> Result<[Cloud;
 }
 
 impl Cloud {
-    fn read(path: &Path, weights: Option<&Path>, monitor: &dyn Monitor) -> Result<Self> {
+    fn read(path: &Path, weights: Option<&Path>, task: Task) -> Result<Self> {
         let name = path.display().to_string();
-        let (x, description) = read_rows(path, monitor)?;
+        let (x, description) = read_rows(path, task)?;
         if let Some(((i, j), value)) = x.indexed_iter().find(|(_, value)| !value.is_finite()) {
             bail!("{name}: row {i}, column {j} (counted from 0) is {value}, every number must be finite");
         }

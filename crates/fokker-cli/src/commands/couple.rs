@@ -5,7 +5,7 @@ use crate::args::{CostName, CoupleArguments, Global};
 use crate::files::{Output, OutputFormat, Values, write_npz};
 use crate::progress::Progress;
 use anyhow::Result;
-use fokker::Monitor;
+use fokker::Task;
 use fokker::transport::{Cost, Coupling, ExactOptions, exact};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use std::time::Instant;
 pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
     let inputs = arguments.clouds.files();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Npz], &inputs)?;
-    let both = clouds::read(&arguments.clouds, &Progress::new(global.quiet))?;
+    let both = clouds::read(&arguments.clouds, Progress::new(global.quiet).task())?;
     let pair = Pair::new(&both);
     let (n, m) = (pair.x.nrows(), pair.y.nrows());
     let name = output.as_ref().map(Output::name);
@@ -24,15 +24,15 @@ pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
             false => format!("would couple {} with {}\n", both[0].heading(), both[1].heading()),
         });
     }
-    let solve = |pair: &Pair, monitor: &dyn Monitor| {
-        let options = ExactOptions { source_weights: pair.a, target_weights: pair.b, monitor };
+    let solve = |pair: &Pair, task: Task| {
+        let options = ExactOptions { source_weights: pair.a, target_weights: pair.b, task };
         exact(pair.x, pair.y, arguments.cost.into(), &options)
     };
     if !global.quiet {
-        announce(pair.estimate(0, 0, |pair| solve(pair, &()).map(|_| ())));
+        announce(pair.estimate(0, 0, |pair| solve(pair, Task::silent()).map(|_| ())));
     }
     let start = Instant::now();
-    let coupling = solve(&pair, &Progress::new(global.quiet))?;
+    let coupling = solve(&pair, Progress::new(global.quiet).task())?;
     let seconds = start.elapsed().as_secs_f64();
     output.as_ref().map_or(Ok(()), |output| save(output, &coupling))?;
     let (cost, gap, entries) = (coupling.cost, coupling.certificate.gap, coupling.mass.len());

@@ -11,7 +11,7 @@ use fokker::transport::{
     SlicedOptions, Strength, energy_distance, exact_distance, floor, kernel_discrepancy, median_distance,
     permutation_test, sinkhorn_divergence, sliced_wasserstein2,
 };
-use fokker::{Error, Monitor};
+use fokker::{Error, Task};
 use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
 use serde::Serialize;
 use std::time::Instant;
@@ -70,7 +70,7 @@ struct FloorOutput {
 /// Runs the command.
 pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
     check(arguments)?;
-    let both = clouds::read(&arguments.clouds, &Progress::new(global.quiet))?;
+    let both = clouds::read(&arguments.clouds, Progress::new(global.quiet).task())?;
     let pair = Pair::new(&both);
     let (n, m) = (pair.x.nrows(), pair.y.nrows());
     let (repeats, permutations) =
@@ -90,21 +90,23 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
         });
     }
     if !global.quiet && !matches!(metric, Metric::Sliced { .. }) {
-        announce(pair.estimate(repeats, permutations, |pair| metric.measure(pair, &()).map(|_| ())));
+        announce(
+            pair.estimate(repeats, permutations, |pair| metric.measure(pair, Task::silent()).map(|_| ())),
+        );
     }
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let start = Instant::now();
-    let measured = metric.measure(&pair, &monitor)?;
+    let measured = metric.measure(&pair, progress.task())?;
     let seconds = start.elapsed().as_secs_f64();
     let floor = match repeats {
         0 => None,
-        _ => Some(halves(&both[0], measured.metric, repeats, global.seed, &monitor)?),
+        _ => Some(halves(&both[0], measured.metric, repeats, global.seed, progress.task())?),
     };
     let p_value = match permutations {
         0 => None,
-        _ => Some(permuted(&pair, measured.metric, permutations, global.seed, &monitor)?),
+        _ => Some(permuted(&pair, measured.metric, permutations, global.seed, progress.task())?),
     };
-    drop(monitor);
+    drop(progress);
     if global.json {
         let Measured { value, gap, .. } = measured;
         let floor = floor.map(|Floor { mean, sd, repeats }| FloorOutput { mean, sd, repeats });
@@ -185,9 +187,9 @@ impl Metric {
         })
     }
 
-    fn measure(self, pair: &Pair, monitor: &dyn Monitor) -> fokker::Result<Measured> {
+    fn measure(self, pair: &Pair, task: Task) -> fokker::Result<Measured> {
         let &Pair { x, y, a, b } = pair;
-        let options = ExactOptions { source_weights: a, target_weights: b, monitor };
+        let options = ExactOptions { source_weights: a, target_weights: b, task };
         let plain = |value, certificate| Measured { value, gap: None, certificate, metric: self };
         Ok(match self {
             Metric::Exact(cost) => {
@@ -197,7 +199,7 @@ impl Metric {
             }
             Metric::Sliced { directions, seed } => {
                 let (source_weights, target_weights) = (a, b);
-                let options = SlicedOptions { directions, seed, source_weights, target_weights, monitor };
+                let options = SlicedOptions { directions, seed, source_weights, target_weights, task };
                 let certificate = format!("none: a mean over {directions} random directions (seed {seed})");
                 plain(sliced_wasserstein2(x, y, &options)?, certificate)
             }
@@ -211,13 +213,8 @@ impl Metric {
             }
             Metric::Sinkhorn { epsilon } => {
                 let (source_weights, target_weights) = (a, b);
-                let options = SinkhornOptions {
-                    epsilon,
-                    source_weights,
-                    target_weights,
-                    monitor,
-                    ..Default::default()
-                };
+                let options =
+                    SinkhornOptions { epsilon, source_weights, target_weights, task, ..Default::default() };
                 let found = sinkhorn_divergence(x, y, Cost::SquaredEuclidean, &options)?;
                 let error = found.marginal_error;
                 if found.status != SinkhornStatus::Converged {
@@ -240,7 +237,7 @@ impl Metric {
 }
 
 /// The same distance between random halves of a cloud, weights included.
-fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, monitor: &dyn Monitor) -> Result<Floor> {
+fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, task: Task) -> Result<Floor> {
     let d = cloud.x.ncols();
     let points =
         |half: ArrayView2<'_, f64>| -> Array2<f64> { half.slice_axis(Axis(1), Slice::from(..d)).to_owned() };
@@ -260,23 +257,17 @@ fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, monitor: &dy
         };
         let (a, b) = (weights(first), weights(second));
         let (a, b) = (a.as_ref().map(|a| a.view()), b.as_ref().map(|b| b.view()));
-        Ok(metric.measure(&Pair { x: x.view(), y: y.view(), a, b }, monitor)?.value)
+        Ok(metric.measure(&Pair { x: x.view(), y: y.view(), a, b }, task)?.value)
     };
     Ok(floor(sample.view(), repeats, seed, distance)?)
 }
 
 /// The p-value of the same distance, weights included.
-fn permuted(
-    pair: &Pair,
-    metric: Metric,
-    permutations: usize,
-    seed: u64,
-    monitor: &dyn Monitor,
-) -> Result<f64> {
+fn permuted(pair: &Pair, metric: Metric, permutations: usize, seed: u64, task: Task) -> Result<f64> {
     let &Pair { x, y, a, b } = pair;
-    let options = PermutationOptions { permutations, seed, source_weights: a, target_weights: b, monitor };
+    let options = PermutationOptions { permutations, seed, source_weights: a, target_weights: b, task };
     Ok(permutation_test(x, y, &options, |(x, a), (y, b)| {
-        Ok(metric.measure(&Pair { x, y, a, b }, monitor)?.value)
+        Ok(metric.measure(&Pair { x, y, a, b }, task)?.value)
     })?)
 }
 

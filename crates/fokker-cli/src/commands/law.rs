@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use fokker::problems::parse_spectrum;
 use fokker::spectral::SpectralFit;
 use fokker::statistics::{Covariance, Gaussian};
-use fokker::{ArrayBlocks, Blocks, Monitor};
+use fokker::{ArrayBlocks, Blocks, Task};
 use ndarray::Array2;
 use std::path::Path;
 
@@ -21,12 +21,12 @@ pub struct Laws {
 }
 
 /// Reads what the arguments name.
-pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<Laws> {
+pub fn read(arguments: &LawArguments, task: Task) -> anyhow::Result<Laws> {
     let (data, origin) = match (&arguments.eigenvalues, &arguments.data, &arguments.spectrum) {
         (Some(path), _, _) => (from_eigenvalues(path)?, path.display().to_string()),
         (_, Some(path), _) => {
             let (law, description) =
-                from_rows(path, arguments.score_data.is_some() || arguments.score.is_some(), monitor)?;
+                from_rows(path, arguments.score_data.is_some() || arguments.score.is_some(), task)?;
             (law, format!("{} ({description})", path.display()))
         }
         (_, _, Some(name)) => (Gaussian::from_eigenvalues(parse_spectrum(name)?)?, name.clone()),
@@ -55,7 +55,7 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
     let score = match (&arguments.score_eigenvalues, &arguments.score_data) {
         (Some(path), _) => Some((from_eigenvalues(path)?, path.display().to_string())),
         (_, Some(path)) => {
-            let (law, rows) = from_rows(path, true, monitor)?;
+            let (law, rows) = from_rows(path, true, task)?;
             Some((law, format!("{} ({rows})", path.display())))
         }
         _ => None,
@@ -70,11 +70,11 @@ pub fn read(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<L
 }
 
 /// The laws of every other row and of the rest, when the data law comes from rows.
-pub fn read_halves(arguments: &LawArguments, monitor: &dyn Monitor) -> anyhow::Result<Option<[Gaussian; 2]>> {
+pub fn read_halves(arguments: &LawArguments, task: Task) -> anyhow::Result<Option<[Gaussian; 2]>> {
     let Some(path) = &arguments.data else { return Ok(None) };
     let half = |parity| {
         let mut rows = Alternate { rows: open_rows(path)?, parity };
-        let law = law_of(&mut rows, false, monitor).map_err(|error| named(error, path))?;
+        let law = law_of(&mut rows, false, task).map_err(|error| named(error, path))?;
         Ok::<_, anyhow::Error>(law.in_own_axes())
     };
     Ok(Some([half(0)?, half(1)?]))
@@ -123,29 +123,29 @@ fn from_eigenvalues(path: &Path) -> anyhow::Result<Gaussian> {
 }
 
 /// Mean and covariance of rows; in the axes of the covariance unless the columns must stay.
-fn from_rows(path: &Path, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<(Gaussian, String)> {
+fn from_rows(path: &Path, keep_columns: bool, task: Task) -> anyhow::Result<(Gaussian, String)> {
     let mut rows = open_rows(path)?;
     let description = rows.description().to_owned();
-    let law = law_of(&mut rows, keep_columns, monitor).map_err(|error| named(error, path))?;
+    let law = law_of(&mut rows, keep_columns, task).map_err(|error| named(error, path))?;
     Ok((if keep_columns { law } else { law.in_own_axes() }, description))
 }
 
 /// By the covariance, or by the products of the rows when there are fewer of them than columns.
-fn law_of(rows: &mut dyn Blocks, keep_columns: bool, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
+fn law_of(rows: &mut dyn Blocks, keep_columns: bool, task: Task) -> anyhow::Result<Gaussian> {
     if rows.rows().is_some_and(|n| n >= rows.dim() || keep_columns) {
-        return from_blocks(rows, monitor);
+        return from_blocks(rows, task);
     }
-    let x = read_all(rows, "save them as .npy, or give --eigenvalues", monitor)?;
+    let x = read_all(rows, "save them as .npy, or give --eigenvalues", task)?;
     if x.nrows() >= x.ncols() || keep_columns {
-        return from_blocks(&mut ArrayBlocks::new(x.view()), monitor);
+        return from_blocks(&mut ArrayBlocks::new(x.view()), task);
     }
     check_memory(x.nrows(), "n × n products of the rows")?;
     Ok(Gaussian::from_few_rows(x.view())?)
 }
 
-fn from_blocks(blocks: &mut dyn Blocks, monitor: &dyn Monitor) -> anyhow::Result<Gaussian> {
+fn from_blocks(blocks: &mut dyn Blocks, task: Task) -> anyhow::Result<Gaussian> {
     check_memory(blocks.dim(), "d × d covariance")?;
-    Ok(Covariance::from_blocks(blocks, monitor)?.gaussian()?)
+    Ok(Covariance::from_blocks(blocks, task)?.gaussian()?)
 }
 
 /// The matrix and two more of its size that its eigendecomposition takes.

@@ -28,7 +28,7 @@ pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<Outcome
         Subject::Sigmas(_) => LINT_SCHEME,
     };
     let scheme = parse_scheme(arguments.scheme.as_deref().unwrap_or(default))?;
-    let law = law::read(&law_arguments(&arguments.law), &Progress::new(global.quiet))?;
+    let law = law::read(&law_arguments(&arguments.law), Progress::new(global.quiet).task())?;
     let heading = format!(
         "{}: {}, audited as {}\n{}\n",
         arguments.file.display(),

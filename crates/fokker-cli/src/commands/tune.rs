@@ -90,13 +90,13 @@ pub fn run(arguments: &TuneArguments, global: &Global) -> anyhow::Result<String>
         bail!("grids are tuned for the exact score: leave --score-eigenvalues and --score-data out");
     }
     let progress = Progress::new(global.quiet);
-    let Laws { data, description, .. } = law::read(&arguments.law, &progress)?;
+    let Laws { data, description, .. } = law::read(&arguments.law, progress.task())?;
     let heading = format!("{description}\nschedule: {}\n", arguments.schedule);
     if global.dry_run {
         let count = arguments.nfe.len() * schemes.len() * arguments.start.len();
         return Ok(format!("{heading}would tune {count} grids\n"));
     }
-    let halves = law::read_halves(&arguments.law, &progress)?;
+    let halves = law::read_halves(&arguments.law, progress.task())?;
     let problem = Problem {
         data: &data,
         halves,
@@ -147,7 +147,7 @@ impl Problem<'_> {
             .map(|&(nfe, name, scheme, start)| {
                 let result = self.tuned(nfe, scheme, start);
                 let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-                let _ = fokker::Monitor::progress(progress, "tuning", done, cases.len());
+                progress.task().tick("tuning", done, cases.len())?;
                 let empty = empty_result(nfe, name, start);
                 match result {
                     Ok((tuned, transfer)) => Ok(filled(empty, tuned, transfer)),

@@ -2,7 +2,7 @@
 
 use super::open_rows;
 use anyhow::{Result, bail};
-use fokker::{Blocks, Error, Limits, Monitor};
+use fokker::{Blocks, Error, Limits, Task};
 use ndarray::{Array2, Axis, Slice};
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use std::path::Path;
 pub const MEMORY: usize = Limits::MEMORY;
 
 /// All rows of a file, of which there is at least one, and what it holds in a few words.
-pub fn read_rows(path: &Path, monitor: &dyn Monitor) -> Result<(Array2<f64>, String)> {
+pub fn read_rows(path: &Path, task: Task) -> Result<(Array2<f64>, String)> {
     let mut rows = open_rows(path)?;
-    let x = read_all(&mut rows, "give fewer of them", monitor).map_err(|error| named(error, path))?;
+    let x = read_all(&mut rows, "give fewer of them", task).map_err(|error| named(error, path))?;
     if x.is_empty() {
         bail!("{}: has no rows of numbers, give at least one", path.display());
     }
@@ -20,7 +20,7 @@ pub fn read_rows(path: &Path, monitor: &dyn Monitor) -> Result<(Array2<f64>, Str
 }
 
 /// All rows in memory: text files do not tell their number beforehand.
-pub fn read_all(rows: &mut dyn Blocks, remedy: &str, monitor: &dyn Monitor) -> Result<Array2<f64>> {
+pub fn read_all(rows: &mut dyn Blocks, remedy: &str, task: Task) -> Result<Array2<f64>> {
     // Few rows at a time where they are long.
     let count = (Limits::COLUMNS / rows.dim().max(1)).clamp(1, 256);
     let mut block = Array2::zeros((count, rows.dim()));
@@ -35,7 +35,7 @@ pub fn read_all(rows: &mut dyn Blocks, remedy: &str, monitor: &dyn Monitor) -> R
         if count < block.nrows() {
             return Ok(all);
         }
-        let _ = monitor.progress("reading rows", all.nrows(), rows.rows().unwrap_or(0));
+        task.tick("reading rows", all.nrows(), rows.rows().unwrap_or(0))?;
     }
 }
 

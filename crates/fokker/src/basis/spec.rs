@@ -4,7 +4,7 @@ use super::{
     Basis, Features, Fourier, KERNELS, Kernel, MOST_FUNCTIONS, Monomials, Part, Radial, check_count,
 };
 use crate::statistics::{KMeansOptions, carrying, kmeans, normalised, sample_rows};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use std::fmt;
 use std::str::FromStr;
@@ -55,7 +55,7 @@ pub enum Kind {
 /// use fokker::basis::{Basis, FeatureSpec};
 /// let spec: FeatureSpec = "poly:2+rbf:3:-1:1".parse()?;
 /// let x = ndarray::array![[0.0, 1.0], [2.0, -1.0]];
-/// assert_eq!(spec.build(x.view(), None, true, 0, &())?.len(), 5 + 9);
+/// assert_eq!(spec.build(x.view(), None, true, 0, fokker::Task::silent())?.len(), 5 + 9);
 /// assert_eq!(spec.to_string(), "poly:2+rbf:3:-1:1");
 /// # Ok::<(), fokker::Error>(())
 /// ```
@@ -78,7 +78,7 @@ impl FeatureSpec {
         weights: Option<ArrayView1<f64>>,
         raw: bool,
         seed: u64,
-        monitor: &dyn Monitor,
+        task: Task,
     ) -> Result<Features> {
         if x.is_empty() {
             return Err(Error::Empty { name: "data" });
@@ -88,7 +88,7 @@ impl FeatureSpec {
             let rows = carrying(weights.view());
             if rows.len() < x.nrows() {
                 let (x, weights) = (x.select(Axis(0), &rows), weights.select(Axis(0), &rows));
-                return self.build(x.view(), Some(weights.view()), raw, seed, monitor);
+                return self.build(x.view(), Some(weights.view()), raw, seed, task);
             }
         }
         let equal = weights.is_none_or(|weights| weights.iter().all(|w| *w == weights[0]));
@@ -111,7 +111,7 @@ impl FeatureSpec {
         let (rows, weights) = sample_rows(&weights, ROWS, seed);
         let z = (&x.select(Axis(0), &rows) - &shift) / scale;
         let weights = (!equal).then_some(weights);
-        let place = Place { z, weights, shift: shift.clone(), scale, spread: spread / scale, seed, monitor };
+        let place = Place { z, weights, shift: shift.clone(), scale, spread: spread / scale, seed, task };
         let parts = self.0.iter().map(|kind| place.part(kind)).collect::<Result<Vec<_>>>()?;
         let features = Features::new(shift, scale, parts)?;
         check_count("functions", features.len() as f64)?;
@@ -129,7 +129,7 @@ struct Place<'a> {
     /// Root mean square deviation of a coordinate.
     spread: f64,
     seed: u64,
-    monitor: &'a dyn Monitor,
+    task: Task<'a>,
 }
 
 impl Place<'_> {
@@ -194,7 +194,7 @@ impl Place<'_> {
             iterations: 20,
             tolerance: 1e-3,
             seed: self.seed,
-            monitor: self.monitor,
+            task: self.task,
         };
         let centres =
             kmeans(self.z.view(), self.weights.as_ref().map(|weights| weights.view()), &options)?.centres;

@@ -55,7 +55,7 @@ fn derivatives_agree_with_finite_differences() {
     for spec in ["poly:3", "rbf:2", "rbf-kmeans:3", "fourier:5", "poly:2+rbf-kmeans:1/cubic+fourier:3"] {
         let spec: FeatureSpec = spec.parse().unwrap();
         for raw in [true, false] {
-            let features = spec.build(x.view(), None, raw, 0, &()).unwrap();
+            let features = spec.build(x.view(), None, raw, 0, crate::Task::silent()).unwrap();
             check(&features, x.view());
         }
     }
@@ -102,12 +102,16 @@ fn wrong_specifications_are_refused() {
     }
     let wide = Array2::from_shape_fn((3, 200), |(i, j)| (i * j) as f64);
     for text in ["poly:4", "poly-tensor:1", "rbf:2"] {
-        let error = text.parse::<FeatureSpec>().unwrap().build(wide.view(), None, false, 0, &()).unwrap_err();
+        let error = text
+            .parse::<FeatureSpec>()
+            .unwrap()
+            .build(wide.view(), None, false, 0, crate::Task::silent())
+            .unwrap_err();
         assert!(error.is_input() && error.to_string().contains("20000"), "{error}");
     }
     let spec: FeatureSpec = "rbf-kmeans:2:-1".parse().unwrap();
-    assert!(spec.build(array![[0.0], [1.0]].view(), None, false, 0, &()).is_err());
+    assert!(spec.build(array![[0.0], [1.0]].view(), None, false, 0, crate::Task::silent()).is_err());
     let spec: FeatureSpec = "poly:2".parse().unwrap();
-    assert!(spec.build(array![[1.0], [1.0]].view(), None, false, 0, &()).is_err());
-    assert!(spec.build(Array2::zeros((0, 2)).view(), None, false, 0, &()).is_err());
+    assert!(spec.build(array![[1.0], [1.0]].view(), None, false, 0, crate::Task::silent()).is_err());
+    assert!(spec.build(Array2::zeros((0, 2)).view(), None, false, 0, crate::Task::silent()).is_err());
 }

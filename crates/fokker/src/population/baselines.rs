@@ -2,7 +2,7 @@
 
 use super::Cloud;
 use crate::transport::{Cost, ExactOptions, displacement, exact};
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 use fokker_linalg::{eigh, matmul};
 use ndarray::{Array1, Array2, Axis};
 
@@ -61,17 +61,9 @@ fn moments(cloud: &Cloud) -> (Array1<f64>, Array2<f64>) {
 
 /// McCann's interpolation between two clouds, a share s of the way, and the row of x that each of its
 /// points comes from.
-pub(super) fn interpolate(
-    x: &Cloud,
-    y: &Cloud,
-    s: f64,
-    monitor: &dyn Monitor,
-) -> Result<(Cloud, Vec<usize>)> {
-    let options = ExactOptions {
-        source_weights: Some(x.weights.view()),
-        target_weights: Some(y.weights.view()),
-        monitor,
-    };
+pub(super) fn interpolate(x: &Cloud, y: &Cloud, s: f64, task: Task) -> Result<(Cloud, Vec<usize>)> {
+    let options =
+        ExactOptions { source_weights: Some(x.weights.view()), target_weights: Some(y.weights.view()), task };
     let coupling = exact(x.x.view(), y.x.view(), Cost::SquaredEuclidean, &options)?;
     let (points, mass) = displacement(x.x.view(), y.x.view(), &coupling, s)?;
     Ok((Cloud::new(points, Some(mass.view()))?, coupling.source))

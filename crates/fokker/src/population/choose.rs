@@ -172,10 +172,7 @@ impl Search<'_> {
     }
 
     fn progress(&self, done: usize, combinations: usize) -> Result<()> {
-        match self.options.monitor.progress("comparing", done, combinations).is_break() {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
-        }
+        self.options.task.tick("comparing", done, combinations)
     }
 
     fn terms(&self, spec: &Option<FeatureSpec>) -> Result<Terms> {
@@ -251,7 +248,7 @@ mod tests {
         for (dim, most) in [(1, 20), (2, 5000), (5, 300), (5, 10), (50, 400), (200, 10_000), (3, 1)] {
             for spec in automatic(dim, most) {
                 let x = Array2::from_shape_fn((900, dim), |(i, j)| ((i * (j + 2)) % 31) as f64);
-                let features = spec.build(x.view(), None, false, 0, &()).unwrap();
+                let features = spec.build(x.view(), None, false, 0, crate::Task::silent()).unwrap();
                 let count = crate::basis::Basis::len(&features);
                 assert!(count <= most.max(dim), "{dim} {most} {spec}");
             }

@@ -2,7 +2,7 @@
 
 use super::{Cloud, CouplingMethod, Scheme};
 use crate::transport::{Cost, Entropic, ExactOptions, SinkhornOptions, SinkhornStatus, exact, sinkhorn};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -19,25 +19,19 @@ pub(super) enum Coupled {
 }
 
 /// Couples two clouds.
-pub(super) fn couple(
-    x: &Cloud,
-    y: &Cloud,
-    method: CouplingMethod,
-    seed: u64,
-    monitor: &dyn Monitor,
-) -> Result<Coupled> {
+pub(super) fn couple(x: &Cloud, y: &Cloud, method: CouplingMethod, seed: u64, task: Task) -> Result<Coupled> {
     match method {
         CouplingMethod::Exact => {
             let rows = |cloud: &Cloud| (0..cloud.len()).collect::<Vec<_>>();
-            Ok(Coupled::Pairs(exact_pairs(x, y, &rows(x), &rows(y), monitor)?))
+            Ok(Coupled::Pairs(exact_pairs(x, y, &rows(x), &rows(y), task)?))
         }
-        CouplingMethod::Batch(size) => Ok(Coupled::Pairs(in_batches(x, y, size, seed, monitor)?)),
+        CouplingMethod::Batch(size) => Ok(Coupled::Pairs(in_batches(x, y, size, seed, task)?)),
         CouplingMethod::Entropic(epsilon) => {
             let options = SinkhornOptions {
                 epsilon,
                 source_weights: Some(x.weights.view()),
                 target_weights: Some(y.weights.view()),
-                monitor,
+                task,
                 ..Default::default()
             };
             let plan = sinkhorn(x.x.view(), y.x.view(), Cost::SquaredEuclidean, &options)?;
@@ -58,7 +52,7 @@ fn exact_pairs(
     y: &Cloud,
     rows: &[usize],
     columns: &[usize],
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Vec<(usize, usize, f64)>> {
     let shares = |cloud: &Cloud, chosen: &[usize]| {
         let weights = cloud.weights.select(Axis(0), chosen);
@@ -66,7 +60,7 @@ fn exact_pairs(
         (weights / total, total)
     };
     let ((a, mass_a), (b, mass_b)) = (shares(x, rows), shares(y, columns));
-    let options = ExactOptions { source_weights: Some(a.view()), target_weights: Some(b.view()), monitor };
+    let options = ExactOptions { source_weights: Some(a.view()), target_weights: Some(b.view()), task };
     let (xs, ys) = (x.x.select(Axis(0), rows), y.x.select(Axis(0), columns));
     let coupling = exact(xs.view(), ys.view(), Cost::SquaredEuclidean, &options)?;
     // Of all masses, those of this part: the same on both sides when it is everything.
@@ -76,13 +70,7 @@ fn exact_pairs(
 }
 
 /// Random disjoint batches, as many in both clouds: row order means nothing.
-fn in_batches(
-    x: &Cloud,
-    y: &Cloud,
-    size: usize,
-    seed: u64,
-    monitor: &dyn Monitor,
-) -> Result<Vec<(usize, usize, f64)>> {
+fn in_batches(x: &Cloud, y: &Cloud, size: usize, seed: u64, task: Task) -> Result<Vec<(usize, usize, f64)>> {
     // A weight of zero carries nothing, and a batch needs some mass on both sides.
     let shuffled = |cloud: &Cloud, stream: u64| {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -97,7 +85,7 @@ fn in_batches(
         |order: &[usize], k: usize| order[k * order.len() / count..(k + 1) * order.len() / count].to_vec();
     let mut pairs = Vec::new();
     for k in 0..count {
-        pairs.extend(exact_pairs(x, y, &cut(&sources, k), &cut(&targets, k), monitor)?);
+        pairs.extend(exact_pairs(x, y, &cut(&sources, k), &cut(&targets, k), task)?);
     }
     let total: f64 = pairs.iter().map(|pair| pair.2).sum();
     pairs.iter_mut().for_each(|pair| pair.2 /= total);

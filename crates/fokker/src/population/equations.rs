@@ -5,7 +5,7 @@ use super::{FitOptions, PairFunctions, Snapshots};
 use crate::basis::{Basis, FeatureSpec, Features};
 use crate::regression::NormalEquations;
 use crate::statistics::{GaussianMixture, MixtureOptions};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, Array3, Axis, Slice};
 
 /// Points of a block of the design matrix.
@@ -35,7 +35,7 @@ impl Terms {
         let weights = snapshots.pooled_weights();
         let build = |spec: &FeatureSpec| {
             let weights = weights.as_ref().map(|weights| weights.view());
-            spec.build(pooled.view(), weights, options.raw_features, options.seed, options.monitor)
+            spec.build(pooled.view(), weights, options.raw_features, options.seed, options.task)
         };
         let interaction = options.interaction.map(|spec| spec.build(pair_distance(snapshots)));
         let terms = Terms {
@@ -75,7 +75,7 @@ impl Terms {
     /// ```text
     /// Σ_k a_k ∇φ_k(z) + Σ_k ω_k (∇ψ_k∗μ)(z) + θ ∇log ρ(z) = −(y − x)/τ      weight γ(x, y)
     /// ```
-    pub fn coupled(&self, sites: &Sites, tau: f64, monitor: &dyn Monitor) -> Result<NormalEquations> {
+    pub fn coupled(&self, sites: &Sites, tau: f64, task: Task) -> Result<NormalEquations> {
         let (n, d) = sites.at.dim();
         let (potential, interaction) = (self.potential_len(), self.interaction_len());
         let forces = self.interaction.as_ref().map(|functions| {
@@ -84,7 +84,7 @@ impl Terms {
             functions.forces_into(sites.at.view(), cloud.x.view(), cloud.weights.view(), forces.view_mut());
             forces
         });
-        let score = self.internal.map(|components| self.score(components, sites, monitor)).transpose()?;
+        let score = self.internal.map(|components| self.score(components, sites, task)).transpose()?;
         let mut equations = NormalEquations::new(self.len());
         for start in (0..n).step_by(ROWS) {
             let rows = Slice::from(start..(start + ROWS).min(n));
@@ -108,16 +108,14 @@ impl Terms {
             let design = design.into_shape_with_order((count, self.len())).expect("contiguous");
             let targets = targets.into_shape_with_order(count).expect("contiguous");
             equations.observe(design.view(), targets.view(), weights.view())?;
-            if monitor.progress("equations", start + at.nrows(), n).is_break() {
-                return Err(Error::Interrupted);
-            }
+            task.tick("equations", start + at.nrows(), n)?;
         }
         Ok(equations)
     }
 
     /// ∇log ρ at the sites, ρ a mixture fitted to their cloud.
-    fn score(&self, components: usize, sites: &Sites, monitor: &dyn Monitor) -> Result<Array2<f64>> {
-        let options = MixtureOptions { components, seed: self.seed, monitor, ..Default::default() };
+    fn score(&self, components: usize, sites: &Sites, task: Task) -> Result<Array2<f64>> {
+        let options = MixtureOptions { components, seed: self.seed, task, ..Default::default() };
         let fit = GaussianMixture::fit(sites.cloud.x.view(), Some(sites.cloud.weights.view()), &options)?;
         fit.mixture.score(sites.at.view())
     }

@@ -6,7 +6,7 @@ use super::equations::Terms;
 use super::weak::weak_equations;
 use super::{Energy, FitOptions, InteractionTerm, PotentialTerm, Ridge, Scheme, Snapshots, TimeBasis};
 use crate::regression::{self, NormalEquations, RidgePath};
-use crate::{Error, Merge, Monitor, Result};
+use crate::{Error, Merge, Result};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 
@@ -102,27 +102,12 @@ pub(super) fn couple_all(snapshots: &Snapshots, options: &FitOptions) -> Result<
         .map(|i| {
             let [x, y] = [i, i + 1].map(|k| &snapshots.clouds()[k]);
             // Its own progress would jump between intervals; only the wish to stop passes.
-            let quiet = Quiet { stage: "couplings", monitor: options.monitor };
-            let coupled = couple(x, y, options.coupling, options.seed, &quiet)?;
+            let quiet = options.task.within("couplings");
+            let coupled = couple(x, y, options.coupling, options.seed, quiet)?;
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            match options.monitor.progress("couplings", done, snapshots.intervals()).is_break() {
-                true => Err(Error::Interrupted),
-                false => Ok(coupled),
-            }
+            options.task.tick("couplings", done, snapshots.intervals()).map(|()| coupled)
         })
         .collect()
-}
-
-/// Passes the wish to stop on, without progress.
-pub(super) struct Quiet<'a> {
-    pub stage: &'static str,
-    pub monitor: &'a dyn Monitor,
-}
-
-impl Monitor for Quiet<'_> {
-    fn progress(&self, _stage: &str, _done: usize, _total: usize) -> std::ops::ControlFlow<()> {
-        self.monitor.progress(self.stage, 0, 0)
-    }
 }
 
 /// The linear problem of a fit: the equations of every interval, before the time basis.
@@ -152,15 +137,15 @@ impl<'a> Problem<'a> {
         terms: Terms,
         options: &FitOptions,
     ) -> Result<Self> {
-        let quiet = Quiet { stage: "couplings", monitor: options.monitor };
+        let quiet = options.task.within("couplings");
         let mut intervals = match scheme {
-            Scheme::Weak => weak_equations(&terms, snapshots, options.monitor)?,
+            Scheme::Weak => weak_equations(&terms, snapshots, options.task)?,
             _ => (0..snapshots.intervals())
                 .into_par_iter()
                 .map(|i| {
                     let [x, y] = [i, i + 1].map(|k| &snapshots.clouds()[k]);
                     let sites = sites(scheme, &coupled[i], x, y)?;
-                    terms.coupled(&sites, snapshots.interval(i), &quiet)
+                    terms.coupled(&sites, snapshots.interval(i), quiet)
                 })
                 .collect::<Result<Vec<_>>>()?,
         };

@@ -3,7 +3,7 @@
 use super::PairSpec;
 use crate::basis::FeatureSpec;
 use crate::transport::Strength;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use std::fmt;
 use std::str::FromStr;
 
@@ -266,8 +266,8 @@ pub struct FitOptions<'a> {
     pub raw_features: bool,
     /// Seed of everything random.
     pub seed: u64,
-    /// Hears of progress.
-    pub monitor: &'a dyn Monitor,
+    /// Progress and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for FitOptions<'_> {
@@ -282,7 +282,7 @@ impl Default for FitOptions<'_> {
             ridge: Ridge::HoldOut,
             raw_features: false,
             seed: 0,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::energy::BLOCK;
 use super::{Energy, Scheme};
 use crate::sampling::Noise;
-use crate::{Error, Limits, Monitor, Result};
+use crate::{Error, Limits, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
 
 /// Iterations that an implicit step may take.
@@ -21,13 +21,13 @@ pub struct PredictOptions<'a> {
     pub weights: Option<ArrayView1<'a, f64>>,
     /// Seed of the noise.
     pub seed: u64,
-    /// Hears of progress, in steps.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in steps, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for PredictOptions<'_> {
     fn default() -> Self {
-        PredictOptions { steps_per_interval: None, noise: true, weights: None, seed: 0, monitor: &() }
+        PredictOptions { steps_per_interval: None, noise: true, weights: None, seed: 0, task: Task::silent() }
     }
 }
 
@@ -86,9 +86,7 @@ pub fn predict(
     let mut clouds = Vec::with_capacity(times.len());
     for (done, &(t, h, arrives)) in steps.iter().enumerate() {
         walk.advance(t, h)?;
-        if options.monitor.progress("predicting", done + 1, steps.len()).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.task.tick("predicting", done + 1, steps.len())?;
         if arrives {
             clouds.push(walk.x.clone());
         }

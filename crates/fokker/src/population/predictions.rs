@@ -2,7 +2,7 @@
 
 use super::Cloud;
 use crate::transport::{ExactOptions, wasserstein1, wasserstein2};
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 
 /// Distance that is printed beside the verdict, exact and not regularised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +14,11 @@ pub enum Metric {
 }
 
 impl Metric {
-    pub(super) fn between(self, x: &Cloud, y: &Cloud, monitor: &dyn Monitor) -> Result<f64> {
+    pub(super) fn between(self, x: &Cloud, y: &Cloud, task: Task) -> Result<f64> {
         let options = ExactOptions {
             source_weights: Some(x.weights.view()),
             target_weights: Some(y.weights.view()),
-            monitor,
+            task,
         };
         match self {
             Metric::W1 => wasserstein1(x.x.view(), y.x.view(), &options),

@@ -1,14 +1,13 @@
 //! The predictions of one validation, and what each is measured by.
 
 use super::baselines::{AffineMap, interpolate};
-use super::fit::Quiet;
 use super::predictions::{Metric, Predictions, RollOut, Step};
 use super::split::sample;
 use super::verdict::{Comparison, Difference, Moved, Score, Seen};
 use super::{
     Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, predict, split, split_snapshots,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, Axis};
 
 /// Snapshots, how energies are fitted to a part of them, and how the rest is measured.
@@ -122,7 +121,7 @@ impl Run<'_> {
         let chained = map.apply(&chain(&clouds[..t])?, share);
         let one = |x: &Array2<f64>| self.measure(&Moved::each(with_points(before, x.clone())), before, &to);
         let roll = |x: &Array2<f64>| self.measure(&Moved::each(with_points(first, x.clone())), first, &to);
-        let (between, origins) = interpolate(before, after, share, &self.quiet())?;
+        let (between, origins) = interpolate(before, after, share, self.quiet())?;
         let (half, other) = split(to.cloud.len(), 0.5, self.fit.seed)?;
         let (half, other) = (to.cloud.select(&half)?, to.cloud.select(&other)?);
         let measured = Predictions {
@@ -146,27 +145,25 @@ impl Run<'_> {
         let mut trials = Vec::with_capacity(count);
         for i in 0..count {
             trials.push(trial(i)?);
-            if self.fit.monitor.progress("validating", i + 1, count).is_break() {
-                return Err(Error::Interrupted);
-            }
+            self.fit.task.tick("validating", i + 1, count)?;
         }
         Ok(trials)
     }
 
-    fn quiet(&self) -> Quiet<'_> {
-        Quiet { stage: "validating", monitor: self.fit.monitor }
+    fn quiet(&self) -> Task<'_> {
+        self.fit.task.within("validating")
     }
 
     fn truth<'c>(&self, cloud: &'c Cloud) -> Result<Truth<'c>> {
-        Ok(Truth { cloud, seen: Seen::new(cloud, &self.quiet())? })
+        Ok(Truth { cloud, seen: Seen::new(cloud, self.quiet())? })
     }
 
     fn measure(&self, moved: &Moved, from: &Cloud, to: &Truth) -> Result<Measured> {
         let quiet = self.quiet();
-        let score = to.seen.as_ref().map(|seen| Score::new(moved, &from.weights, seen, &quiet));
+        let score = to.seen.as_ref().map(|seen| Score::new(moved, &from.weights, seen, quiet));
         let ratio = spread(&moved.cloud) / spread(to.cloud);
         Ok(Measured {
-            distance: self.metric.between(&moved.cloud, to.cloud, &quiet)?,
+            distance: self.metric.between(&moved.cloud, to.cloud, quiet)?,
             score: score.transpose()?.flatten(),
             spread: Some(ratio).filter(|ratio| ratio.is_finite()),
         })
@@ -179,7 +176,7 @@ impl Run<'_> {
             noise: energy.temperature.is_some_and(|theta| theta > 0.0),
             weights: Some(cloud.weights.view()),
             seed: self.fit.seed,
-            monitor: &self.quiet(),
+            task: self.quiet(),
             ..Default::default()
         };
         predict(energy, cloud.x.view(), from, times, &options)
@@ -248,7 +245,7 @@ pub(super) fn roll_out(run: &Run) -> Result<Vec<RollOut>> {
     let (times, clouds) = (run.snapshots.times(), run.snapshots.clouds());
     let moved = run.moved(&energy, &clouds[0], times[0], &times[1..])?;
     let to_truth =
-        |x: Array2<f64>, t: usize| run.metric.between(&with_points(&clouds[0], x), &clouds[t], &run.quiet());
+        |x: Array2<f64>, t: usize| run.metric.between(&with_points(&clouds[0], x), &clouds[t], run.quiet());
     let each = moved.into_iter().zip(1..);
     each.map(|(x, t)| {
         Ok(RollOut { to: times[t], fit: to_truth(x, t)?, affine: to_truth(chain(&clouds[..=t])?, t)? })

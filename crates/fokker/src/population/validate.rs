@@ -129,9 +129,7 @@ pub fn validate(snapshots: &Snapshots, options: &ValidateOptions) -> Result<Vali
     let time = Some(options.fit.time_basis(snapshots.intervals()));
     let mut runs = Vec::with_capacity(options.seeds);
     for repeat in 0..options.seeds {
-        if options.fit.monitor.progress("seeds", repeat, options.seeds).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.fit.task.tick("seeds", repeat, options.seeds)?;
         let seed = options.fit.seed.wrapping_add(repeat as u64);
         let fit = FitOptions { seed, time, ..options.fit.clone() };
         let run = Run { snapshots, metric: options.metric, fit };

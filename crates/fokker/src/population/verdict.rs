@@ -2,7 +2,7 @@
 
 use super::Cloud;
 use crate::transport::mean_distances;
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 use ndarray::Array1;
 use std::fmt;
 
@@ -108,8 +108,8 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// None for fewer than three particles that carry weight.
-    pub fn new(cloud: &'a Cloud, monitor: &dyn Monitor) -> Result<Option<Self>> {
-        let parts = Within::new(&Moved::each(cloud.clone()), &cloud.weights, monitor)?;
+    pub fn new(cloud: &'a Cloud, task: Task) -> Result<Option<Self>> {
+        let parts = Within::new(&Moved::each(cloud.clone()), &cloud.weights, task)?;
         Ok(parts.map(|parts| Seen { cloud, within: parts.mean() }))
     }
 }
@@ -157,14 +157,14 @@ struct Within {
 }
 
 impl Within {
-    fn new(moved: &Moved, weights: &Array1<f64>, monitor: &dyn Monitor) -> Result<Option<Self>> {
+    fn new(moved: &Moved, weights: &Array1<f64>, task: Task) -> Result<Option<Self>> {
         let square = weights.dot(weights);
         // Two must be left without either; equal halves without one of them are one.
         if weights.iter().any(|a| 1.0 - 2.0 * a + 2.0 * a * a - square < LEAST) {
             return Ok(None);
         }
         let x = moved.cloud.x.view();
-        let means = mean_distances(x, x, moved.cloud.weights.view(), monitor)?;
+        let means = mean_distances(x, x, moved.cloud.weights.view(), task)?;
         let rows = moved.by_source(&means, weights.len()) - moved.same_source(weights.len());
         Ok(Some(Within { weights: weights.clone(), sum: rows.sum(), rows, square }))
     }
@@ -191,12 +191,12 @@ impl Score {
     /// ```
     ///
     /// O((n² + nm) d). None where sources are fewer than three.
-    pub fn new(moved: &Moved, from: &Array1<f64>, to: &Seen, monitor: &dyn Monitor) -> Result<Option<Self>> {
-        let Some(within) = Within::new(moved, from, monitor)? else { return Ok(None) };
+    pub fn new(moved: &Moved, from: &Array1<f64>, to: &Seen, task: Task) -> Result<Option<Self>> {
+        let Some(within) = Within::new(moved, from, task)? else { return Ok(None) };
         let (p, y) = (&moved.cloud, to.cloud);
-        let to_seen = mean_distances(p.x.view(), y.x.view(), y.weights.view(), monitor)?;
+        let to_seen = mean_distances(p.x.view(), y.x.view(), y.weights.view(), task)?;
         let rows = moved.by_source(&to_seen, from.len());
-        let columns = mean_distances(y.x.view(), p.x.view(), p.weights.view(), monitor)?;
+        let columns = mean_distances(y.x.view(), p.x.view(), p.weights.view(), task)?;
         let between = rows.sum();
         let sources = Array1::from_shape_fn(from.len(), |i| {
             let change = (rows[i] - from[i] * between) / (1.0 - from[i]);
@@ -306,12 +306,12 @@ mod tests {
         let parts = Array1::from_shape_fn(14, |k| from.weights[k / 2] * [0.3, 0.7][k % 2]);
         let split = Cloud::new(points(14, 4), Some(parts.view())).unwrap();
         let whole = Cloud { x: points(7, 3), ..from.clone() };
-        let seen = Seen::new(&y, &()).unwrap().unwrap();
+        let seen = Seen::new(&y, Task::silent()).unwrap().unwrap();
         let scores: Vec<Score> = [(whole, own), (split, twice)]
             .into_iter()
             .map(|(cloud, origins)| {
                 let moved = Moved { cloud: cloud.clone(), origins: Some(origins.clone()) };
-                let score = Score::new(&moved, &from.weights, &seen, &()).unwrap().unwrap();
+                let score = Score::new(&moved, &from.weights, &seen, Task::silent()).unwrap().unwrap();
                 let value = defined(&cloud, &origins, &y, (none, none));
                 assert!((score.value - value).abs() < 1e-12, "{} {value}", score.value);
                 for i in 0..7 {
@@ -354,8 +354,8 @@ mod tests {
         };
         let values = Array1::from_shape_simple_fn(1000, || {
             let (p, y) = (draw(), draw());
-            let seen = Seen::new(&y, &()).unwrap().unwrap();
-            Score::new(&Moved::each(p.clone()), &p.weights, &seen, &()).unwrap().unwrap().value
+            let seen = Seen::new(&y, Task::silent()).unwrap().unwrap();
+            Score::new(&Moved::each(p.clone()), &p.weights, &seen, Task::silent()).unwrap().unwrap().value
         });
         let error = values.std_axis(Axis(0), 1.0).into_scalar() / 1000f64.sqrt();
         assert!(values.mean().unwrap().abs() < 4.0 * error, "{:?} ± {error}", values.mean());
@@ -378,6 +378,6 @@ mod tests {
         let mean = Comparison::mean(&[one(-1.0, 0.2), one(-2.0, 0.4)]);
         assert_eq!((mean.difference, mean.standard_error), (Some(-1.5), Some(0.30000000000000004)));
         // Two particles cannot tell.
-        assert!(Seen::new(&cloud(2, 1), &()).unwrap().is_none());
+        assert!(Seen::new(&cloud(2, 1), Task::silent()).unwrap().is_none());
     }
 }

@@ -4,14 +4,14 @@ use super::equations::Terms;
 use super::{Cloud, Snapshots};
 use crate::basis::{Basis, Features, Monomials, Part};
 use crate::regression::NormalEquations;
-use crate::{Error, Merge, Monitor, Result};
+use crate::{Error, Merge, Result, Task};
 use fokker_linalg::{gram_accumulate_panel, matmul, mirror_lower};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis, Slice};
 
 /// Particles of a block.
 const ROWS: usize = 256;
 
-/// Most pairs of particles whose forces are summed before the monitor is asked: about half a second.
+/// Most pairs of particles whose forces are summed before the work may be stopped: about half a second.
 const PAIRS: usize = 1 << 23;
 
 /// Share of a test function's variance that the functions before must leave to it: one with less
@@ -167,7 +167,7 @@ impl WeakSums {
     /// # Errors
     /// Sums of other functions, a snapshot without mass, a Laplacian that is infinite.
     pub fn equations(&self, next: &WeakSums, tau: f64, internal: bool) -> Result<NormalEquations> {
-        self.watched_equations(next, tau, internal, &())
+        self.watched_equations(next, tau, internal, Task::silent())
     }
 
     fn watched_equations(
@@ -175,7 +175,7 @@ impl WeakSums {
         next: &WeakSums,
         tau: f64,
         internal: bool,
-        monitor: &dyn Monitor,
+        task: Task,
     ) -> Result<NormalEquations> {
         self.check(next)?;
         let mean = |f: &dyn Fn(&WeakSums) -> Array2<f64>| {
@@ -200,7 +200,7 @@ impl WeakSums {
         let correlation = &noise * &scale * scale.view().insert_axis(Axis(1));
         let rows = ndarray::concatenate(Axis(1), &[design.view(), target.view().insert_axis(Axis(1))])
             .expect("equal heights");
-        let whitened = whiten(correlation, rows * scale.insert_axis(Axis(1)), monitor)?;
+        let whitened = whiten(correlation, rows * scale.insert_axis(Axis(1)), task)?;
         let (rows, targets) = whitened.view().split_at(Axis(1), design.ncols());
         let mut equations = NormalEquations::new(design.ncols());
         equations.observe(rows, targets.column(0), Array1::ones(rows.nrows()).view())?;
@@ -230,7 +230,7 @@ impl WeakSums {
 
 /// Rows L⁻¹P·`rows` with `P C Pᵀ = L Lᵀ`, C the correlation of their noise: Cholesky's elimination
 /// with the largest remaining variance first, until none is left. O(K³).
-fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>, monitor: &dyn Monitor) -> Result<Array2<f64>> {
+fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>, task: Task) -> Result<Array2<f64>> {
     let count = correlation.nrows();
     let mut left: Vec<usize> = (0..count).collect();
     let mut used = Vec::with_capacity(count);
@@ -240,9 +240,7 @@ fn whiten(mut correlation: Array2<f64>, mut rows: Array2<f64>, monitor: &dyn Mon
         if correlation[[pivot, pivot]] <= CUT {
             break;
         }
-        if monitor.progress("equations", used.len(), count).is_break() {
-            return Err(Error::Interrupted);
-        }
+        task.tick("equations", used.len(), count)?;
         left.swap_remove(position);
         used.push(pivot);
         let root = correlation[[pivot, pivot]].sqrt();
@@ -320,7 +318,7 @@ fn test_functions(terms: &Terms, snapshots: &Snapshots) -> Result<Features> {
 pub(super) fn weak_equations(
     terms: &Terms,
     snapshots: &Snapshots,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Vec<NormalEquations>> {
     let tests = test_functions(terms, snapshots)?;
     let total = snapshots.clouds().iter().map(Cloud::len).sum();
@@ -329,12 +327,10 @@ pub(super) fn weak_equations(
         let (x, weights) = (cloud.x.view(), cloud.weights.view());
         let mut sums = WeakSums::new(tests.len(), terms.potential_len(), terms.interaction_len());
         let potential = terms.potential.as_ref().map(|features| features as &dyn Basis);
-        // In parts, so that the monitor is asked in time; their size must not depend on the machine.
+        // In parts, so that work is stopped in time; their size must not depend on the machine.
         let rows = if terms.interaction.is_some() { PAIRS / cloud.len() } else { 0 }.clamp(ROWS, 16 * ROWS);
         for start in (0..cloud.len()).step_by(rows) {
-            if monitor.progress("sums", done, total).is_break() {
-                return Err(Error::Interrupted);
-            }
+            task.tick("sums", done, total)?;
             let part = Slice::from(start..(start + rows).min(cloud.len()));
             let (some, shares) = (x.slice_axis(Axis(0), part), weights.slice_axis(Axis(0), part));
             let forces = terms.interaction.as_ref().map(|functions| {
@@ -350,6 +346,6 @@ pub(super) fn weak_equations(
     let all = snapshots.clouds().iter().map(&mut sums).collect::<Result<Vec<_>>>()?;
     let internal = terms.internal.is_some();
     (0..snapshots.intervals())
-        .map(|i| all[i].watched_equations(&all[i + 1], snapshots.interval(i), internal, monitor))
+        .map(|i| all[i].watched_equations(&all[i + 1], snapshots.interval(i), internal, task))
         .collect()
 }

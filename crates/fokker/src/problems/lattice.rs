@@ -2,7 +2,7 @@
 
 use super::GinzburgLandau;
 use super::rows::PointEnergy;
-use crate::{Error, Monitor, Result, in_parallel};
+use crate::{Error, Result, Task, in_parallel};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,13 +39,13 @@ pub struct LatticeOptions<'a> {
     pub thinning: usize,
     /// Seed.
     pub seed: u64,
-    /// Hears of progress, in chains.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in chains, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for LatticeOptions<'_> {
     fn default() -> Self {
-        LatticeOptions { draws: 10_000, chains: 32, warm_up: 200, thinning: 5, seed: 0, monitor: &() }
+        LatticeOptions { draws: 10_000, chains: 32, warm_up: 200, thinning: 5, seed: 0, task: Task::silent() }
     }
 }
 
@@ -150,10 +150,7 @@ fn sample(energy: &GinzburgLandau, options: &LatticeOptions) -> Result<LatticeSa
                 row.iter_mut().zip(&chain.x).for_each(|(out, &x)| *out = x);
             }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            match options.monitor.progress("Markov chains", done, options.chains).is_break() {
-                true => Err(Error::Interrupted),
-                false => Ok(chain.accepted),
-            }
+            options.task.tick("Markov chains", done, options.chains).map(|()| chain.accepted)
         })
         .collect::<Result<_>>()?;
     let (effective, r_hat) = diagnose(energy, &draws);

@@ -2,7 +2,7 @@
 
 use super::{BLOCK, Noise, ReverseProcess, Scheme, State, Work};
 use crate::process::Grid;
-use crate::{Error, Limits, Monitor, Result};
+use crate::{Error, Limits, Result, Task};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,12 +28,12 @@ pub struct SampleOptions<'a> {
     /// The seed of all noise.
     pub seed: u64,
     /// Hears of progress, in steps of particle blocks.
-    pub monitor: &'a dyn Monitor,
+    pub task: Task<'a>,
 }
 
 impl Default for SampleOptions<'_> {
     fn default() -> Self {
-        SampleOptions { particles: 1000, first: 0, start: Start::Normal, seed: 0, monitor: &() }
+        SampleOptions { particles: 1000, first: 0, start: Start::Normal, seed: 0, task: Task::silent() }
     }
 }
 
@@ -104,10 +104,7 @@ pub fn sample(
     let done = AtomicUsize::new(0);
     let report = || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        match options.monitor.progress("sampling", done, blocks * grid.steps()).is_break() {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
-        }
+        options.task.tick("sampling", done, blocks * grid.steps())
     };
 
     let mut out = Array2::zeros((blocks * BLOCK, dim));

@@ -260,8 +260,8 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         let criterion = if candidates.len() == 1 {
             0.0
         } else if across {
-            let SolveOptions { compare, monitor, .. } = candidate.solve;
-            -held_out_nats(&fit, &moments.design, compare, monitor)?.unwrap_or(f64::NEG_INFINITY)
+            let SolveOptions { compare, task, .. } = candidate.solve;
+            -held_out_nats(&fit, &moments.design, compare, task)?.unwrap_or(f64::NEG_INFINITY)
         } else if first.rows.hold_out > 0.0 {
             fit.report().held_out_objective().unwrap_or(f64::INFINITY)
         } else {

@@ -1,6 +1,6 @@
 //! Passing over rows in fixed chunks, in parallel, with sums whose bits do not depend on it.
 
-use crate::{Blocks, Error, Monitor, Result};
+use crate::{Blocks, Error, Result, Task};
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ pub(super) struct Pass<'a> {
     /// Global index of the first row of the source.
     pub first: usize,
     pub stage: &'static str,
-    pub monitor: &'a dyn Monitor,
+    pub task: Task<'a>,
 }
 
 /// Calls `work` on every chunk of a source, in parallel, and `absorb` on the results in order.
@@ -50,9 +50,7 @@ pub(super) fn for_chunks<T: Send>(
             absorb((pass.first + seen + start) / CHUNK, result?);
         }
         seen += count;
-        if pass.monitor.progress(pass.stage, seen, blocks.rows().unwrap_or(0)).is_break() {
-            return Err(Error::Interrupted);
-        }
+        pass.task.tick(pass.stage, seen, blocks.rows().unwrap_or(0))?;
         if count < buffer.nrows() {
             return Ok(seen);
         }

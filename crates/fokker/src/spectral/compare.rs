@@ -5,7 +5,7 @@ use super::fit::SpectralFit;
 use super::moments::Design;
 use super::report::Comparison;
 use crate::statistics::{GaussianMixture, MixtureFit, MixtureOptions};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use fokker_linalg::{Cholesky, matmul};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -14,23 +14,23 @@ pub(super) fn compare(
     fit: &SpectralFit,
     design: &Design,
     most: usize,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Option<Comparison>> {
     let held_out = design.held_out.thinned(most);
     if held_out.x.nrows() < 2 {
         return Ok(None);
     }
     let test = held_out.x.view();
-    let spectral = fit.log_density_by(Density::Flow, test, monitor)?;
+    let spectral = fit.log_density_by(Density::Flow, test, task)?;
     let energy = match fit.report.partition {
-        Some(partition) => Some((fit.log_density_by(Density::Energy, test, monitor)?, partition)),
+        Some(partition) => Some((fit.log_density_by(Density::Energy, test, task)?, partition)),
         None => None,
     };
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
     let (train, test) = (free(design.kept.x.view()), free(test));
     let gaussian = gaussian_log_density(train.view(), design.kept.weights.view(), test.view());
     let few = design.kept.thinned(ROWS);
-    let mixture = mixture_log_density(free(few.x.view()).view(), few.weights.view(), test.view(), monitor)?;
+    let mixture = mixture_log_density(free(few.x.view()).view(), few.weights.view(), test.view(), task)?;
     Ok(Some(Comparison::new(held_out.weights.view(), &spectral, energy, gaussian, mixture)))
 }
 
@@ -39,13 +39,13 @@ pub(super) fn held_out_nats(
     fit: &SpectralFit,
     design: &Design,
     most: usize,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Option<f64>> {
     let rows = design.held_out.thinned(most.max(2));
     if rows.x.nrows() < 2 {
         return Ok(None);
     }
-    let log = fit.log_density_by(Density::Flow, rows.x.view(), monitor)?;
+    let log = fit.log_density_by(Density::Flow, rows.x.view(), task)?;
     let weighted = log.iter().zip(&rows.weights).filter(|(_, w)| **w > 0.0);
     let (sum, total) = weighted.fold((0.0, 0.0), |(sum, total), (log, w)| (sum + w * log, total + w));
     Ok((total > 0.0).then(|| sum / total))
@@ -63,7 +63,7 @@ fn mixture_log_density(
     x: ArrayView2<f64>,
     weights: ArrayView1<f64>,
     test: ArrayView2<f64>,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Option<(usize, Array1<f64>)>> {
     let (n, d) = x.dim();
     // At least ten rows for each dimension of a component's covariance factor.
@@ -72,7 +72,7 @@ fn mixture_log_density(
         return Ok(None);
     }
     let options =
-        MixtureOptions { components, ridge: 1e-3, iterations: ITERATIONS, tolerance: 1e-3, seed: 0, monitor };
+        MixtureOptions { components, ridge: 1e-3, iterations: ITERATIONS, tolerance: 1e-3, seed: 0, task };
     let density = |fit: MixtureFit| fit.mixture.log_density(test).map(|log| (components, log));
     match GaussianMixture::fit(x, Some(weights), &options).and_then(density) {
         Err(Error::Interrupted) => Err(Error::Interrupted),

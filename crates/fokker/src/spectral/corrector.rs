@@ -4,7 +4,7 @@
 use super::score::{EigenScore, Extra, Frozen, Scratch};
 use crate::process::{Transition, normal_distribution};
 use crate::sampling::{BLOCK, Noise};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut2, Axis, Slice, Zip};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub(super) struct Addresses<'a> {
     pub seed: u64,
     /// Step of the noise that is free.
     pub noise: u32,
-    pub monitor: &'a dyn Monitor,
+    pub task: Task<'a>,
 }
 
 impl Langevin {
@@ -95,9 +95,7 @@ impl Langevin {
                 );
             }
             let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if addresses.monitor.progress("corrector", finished, blocks).is_break() {
-                return Err(Error::Interrupted);
-            }
+            addresses.task.tick("corrector", finished, blocks)?;
             let accepted: f64 = chain.accepted.slice_axis(Axis(0), rows).sum();
             Ok((from, chain.y.slice_axis_move(Axis(0), rows), accepted))
         };

@@ -3,7 +3,7 @@
 use super::Family;
 use super::fit::SpectralFit;
 use super::flow;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
@@ -72,22 +72,17 @@ impl SpectralFit {
     /// # Errors
     /// Rows of another dimension or not finite.
     pub fn log_density(&self, x: ArrayView2<f64>) -> Result<Array1<f64>> {
-        self.log_density_by(Density::Flow, x, &())
+        self.log_density_by(Density::Flow, x, Task::silent())
     }
 
-    /// The same by the density given, heard by a monitor in blocks of rows.
+    /// The same by the density given, with progress by blocks of rows.
     ///
     /// # Errors
     /// The same, an energy whose log Z is not known, or an interruption.
-    pub fn log_density_by(
-        &self,
-        density: Density,
-        x: ArrayView2<f64>,
-        monitor: &dyn Monitor,
-    ) -> Result<Array1<f64>> {
+    pub fn log_density_by(&self, density: Density, x: ArrayView2<f64>, task: Task) -> Result<Array1<f64>> {
         self.check_rows(x)?;
         let y = self.frame.forward(x);
-        let mut log = self.log_density_of_coordinates(density, y.view(), monitor)?;
+        let mut log = self.log_density_of_coordinates(density, y.view(), task)?;
         Zip::from(&mut log).and(x.rows()).for_each(|log, x| *log += self.frame.log_jacobian(x));
         if self.frame.kind.family() == Family::Cosine {
             let share = (self.report.used as f64 + 1.0).recip();
@@ -114,7 +109,7 @@ impl SpectralFit {
         &self,
         density: Density,
         y: ArrayView2<f64>,
-        monitor: &dyn Monitor,
+        task: Task,
     ) -> Result<Array1<f64>> {
         if y.ncols() != self.frame.dim() {
             return Err(Error::Size { name: "coordinates", expected: self.frame.dim(), found: y.ncols() });
@@ -123,14 +118,14 @@ impl SpectralFit {
             let inside: Vec<usize> = (0..y.nrows()).filter(|&i| is_inside(y.row(i))).collect();
             if inside.len() < y.nrows() {
                 let inner =
-                    self.log_density_of_coordinates(density, y.select(Axis(0), &inside).view(), monitor)?;
+                    self.log_density_of_coordinates(density, y.select(Axis(0), &inside).view(), task)?;
                 let mut log = Array1::from_elem(y.nrows(), f64::NEG_INFINITY);
                 inside.iter().zip(inner).for_each(|(&i, inner)| log[i] = inner);
                 return Ok(log);
             }
         }
         match (density, self.report.partition) {
-            (Density::Flow, _) => flow::log_density(&self.score, y, monitor),
+            (Density::Flow, _) => flow::log_density(&self.score, y, task),
             (Density::Energy, Some(partition)) => {
                 Ok(flow::energy(&self.score, self.score.times().0, y) - partition.log)
             }

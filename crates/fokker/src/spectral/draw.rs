@@ -6,7 +6,7 @@ use super::evidence::Check;
 use super::fit::SpectralFit;
 use crate::process::{Grid, Linear};
 use crate::sampling::{BLOCK, RelativeHeun, ReverseProcess, SampleOptions, Scheme, Start, sample};
-use crate::{Error, Limits, Monitor, Result};
+use crate::{Error, Limits, Result, Task};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -33,8 +33,8 @@ pub struct DrawOptions<'a> {
     pub corrector: Corrector,
     /// The seed of all noise.
     pub seed: u64,
-    /// Hears of progress.
-    pub monitor: &'a dyn Monitor,
+    /// Progress and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for DrawOptions<'_> {
@@ -47,7 +47,7 @@ impl Default for DrawOptions<'_> {
             scheme: &RelativeHeun,
             corrector: Corrector::default(),
             seed: 0,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -218,7 +218,7 @@ impl SpectralFit {
 
     /// Particles in the coordinates of the fit, as they come.
     pub(super) fn draw(&self, options: &DrawOptions, corrector: &Langevin) -> Result<Particles> {
-        let DrawOptions { particles, first, steps, stop, scheme, seed, monitor, .. } = *options;
+        let DrawOptions { particles, first, steps, stop, scheme, seed, task, .. } = *options;
         options.validate(self.score.times(), self.dim())?;
         corrector.validate()?;
         let end = self.score.times().1;
@@ -227,10 +227,10 @@ impl SpectralFit {
         let grid = Grid::from_times(times, &schedule)?;
         let process =
             ReverseProcess { schedule: &schedule, score: &self.score, reference: self.score.reference() };
-        let start = SampleOptions { particles, first, start: Start::Normal, seed, monitor };
+        let start = SampleOptions { particles, first, start: Start::Normal, seed, task };
         let before = sample(&process, scheme, &grid, &start)?;
         let mut after = before.clone();
-        let addresses = Addresses { first, seed, noise: grid.steps() as u32 + 1, monitor };
+        let addresses = Addresses { first, seed, noise: grid.steps() as u32 + 1, task };
         let acceptance = corrector.run(&self.score, stop, &mut after, &addresses)?;
         Ok(Particles { before, after, acceptance })
     }

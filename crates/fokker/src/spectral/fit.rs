@@ -12,7 +12,7 @@ use super::score::EigenScore;
 use super::system::{DIRECT, Solve, System, norm, rank};
 use super::{Family, Rows, Shape, Summary};
 use crate::statistics::Gaussian;
-use crate::{Blocks, Error, Merge, Monitor, Result};
+use crate::{Blocks, Error, Merge, Result, Task};
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -46,8 +46,8 @@ pub struct SolveOptions<'a> {
     /// Rows of the data, at most 512, that the fit keeps and saves so that samples can be checked
     /// against them; 0 for none.
     pub check: usize,
-    /// Hears of progress, in solves.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in solves, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for SolveOptions<'_> {
@@ -60,7 +60,7 @@ impl Default for SolveOptions<'_> {
             compare: 1000,
             partition: 512,
             check: 512,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -156,7 +156,7 @@ impl SpectralFit {
             Ridge::Fixed(ridge) => (ridge, Vec::new()),
             Ridge::Auto => choose_ridge(&criterion)?,
         };
-        let solved = solve_all(&criterion, ridge, options.monitor)?;
+        let solved = solve_all(&criterion, ridge, options.task)?;
         let roots: Vec<f64> = design.terms.eigenvalues.iter().map(|l| l.sqrt()).collect();
         let n = design.terms.len();
         let values = Array2::from_shape_fn((times.len(), n), |(i, k)| solved[i].0[k] / roots[k]);
@@ -178,11 +178,11 @@ impl SpectralFit {
     /// Adds what takes the densities of the fit: log Z, and the comparison with simpler laws.
     pub(super) fn assess(&mut self, moments: &Moments, options: &SolveOptions) -> Result<()> {
         if options.partition > 0 {
-            self.report.partition = partition(self, options.partition, options.monitor)?;
+            self.report.partition = partition(self, options.partition, options.task)?;
         }
-        self.report.trial = self.try_corrector(options.monitor)?;
+        self.report.trial = self.try_corrector(options.task)?;
         if options.compare > 0 {
-            self.report.comparison = compare(self, &moments.design, options.compare, options.monitor)?;
+            self.report.comparison = compare(self, &moments.design, options.compare, options.task)?;
         }
         Ok(())
     }
@@ -292,7 +292,7 @@ impl SpectralFit {
 }
 
 /// Scaled coefficients and what they are worth, at every time.
-fn solve_all(criterion: &Criterion, ridge: f64, monitor: &dyn Monitor) -> Result<Vec<(Vec<f64>, Solve)>> {
+fn solve_all(criterion: &Criterion, ridge: f64, task: Task) -> Result<Vec<(Vec<f64>, Solve)>> {
     let Criterion { design, used, held_out, times } = *criterion;
     let total = times.len();
     let done = std::sync::atomic::AtomicUsize::new(0);
@@ -303,9 +303,7 @@ fn solve_all(criterion: &Criterion, ridge: f64, monitor: &dyn Monitor) -> Result
             held_out.map(|held: &Means| System::new(&design.terms, &held.values, time).objective(&scaled));
         solve.statistical = statistical_error(criterion, &system, &scaled, ridge, time)?;
         let finished = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-        if monitor.progress("solving", finished, total).is_break() {
-            return Err(Error::Interrupted);
-        }
+        task.tick("solving", finished, total)?;
         debug_assert!(norm(&scaled).is_finite());
         Ok((scaled, solve))
     };

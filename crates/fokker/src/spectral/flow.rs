@@ -1,7 +1,7 @@
 //! The probability-flow ODE: the law of the noised data, carried from time to time.
 
 use super::score::{EigenScore, Extra};
-use crate::{Error, Monitor, Result};
+use crate::{Result, Task};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,14 +23,10 @@ const LATE: f64 = 2.0;
 ///
 /// The divergence is the closed form of the score, so the density is that of a flow and integrates
 /// to one [Song et al. 2021, §4.3].
-pub(super) fn log_density(
-    score: &EigenScore,
-    y: ArrayView2<f64>,
-    monitor: &dyn Monitor,
-) -> Result<Array1<f64>> {
+pub(super) fn log_density(score: &EigenScore, y: ArrayView2<f64>, task: Task) -> Result<Array1<f64>> {
     let (first, last) = score.times();
     let mut x = y.to_owned();
-    let gained = carry(score, x.view_mut(), (first, last), monitor)?;
+    let gained = carry(score, x.view_mut(), (first, last), task)?;
     Ok(energy(score, last, x.view()) - gained)
 }
 
@@ -66,7 +62,7 @@ pub(super) fn carry(
     score: &EigenScore,
     mut x: ArrayViewMut2<f64>,
     (from, to): (f64, f64),
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Array1<f64>> {
     let clock = |t: f64| ((t + EARLY) / (1.0 + t / LATE)).ln();
     let steps = ((clock(to) - clock(from)).abs() / STEP).ceil() as usize;
@@ -102,10 +98,7 @@ pub(super) fn carry(
             gained.scaled_add(h / 6.0, &lap_sum);
         }
         let finished = done.fetch_add(1, Ordering::Relaxed) + 1;
-        match monitor.progress("density", finished, blocks).is_break() {
-            true => Err(Error::Interrupted),
-            false => Ok(()),
-        }
+        task.tick("density", finished, blocks)
     };
     let parts: Vec<_> =
         x.axis_chunks_iter_mut(Axis(0), BLOCK).zip(gained.axis_chunks_iter_mut(Axis(0), BLOCK)).collect();
@@ -135,7 +128,7 @@ mod tests {
         let mut y = Array2::from_shape_fn((5 * n * n, 2), |(k, j)| {
             [at(k / 5 / n), at(k / 5 % n)][j] + offsets[k % 5][j]
         });
-        let gained = super::carry(&fit.score, y.view_mut(), (last, first), &()).unwrap();
+        let gained = super::carry(&fit.score, y.view_mut(), (last, first), crate::Task::silent()).unwrap();
         for k in (0..y.nrows()).step_by(5) {
             let side = |a: usize, j: usize| (y[[k + a, j]] - y[[k + a + 1, j]]) / (2.0 * h);
             let volume = (side(1, 0) * side(3, 1) - side(1, 1) * side(3, 0)).abs();

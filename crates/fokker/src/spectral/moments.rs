@@ -189,7 +189,7 @@ impl Moments {
         }
         let work = |chunk: Chunk| part(&design, chunk, rows, &mut design.plan.work());
         let mut tree = Tree::new();
-        let pass = Pass { first: rows.first, stage: "moments", monitor: rows.monitor };
+        let pass = Pass { first: rows.first, stage: "moments", task: rows.task };
         let count = for_chunks(blocks, &pass, work, |start, part| tree.push(start, part))?;
         Ok(Moments { design, tree, count })
     }

@@ -6,7 +6,7 @@ use super::fit::SpectralFit;
 use super::flow;
 use super::score::EigenScore;
 use crate::score::Score;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip, concatenate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -55,13 +55,13 @@ pub struct Partition {
 /// taken where half of its draws are effective, or where it is larger by three standard errors;
 /// Bennett's ratio otherwise. None where the error exceeds 0.1, or the energy has mass where no draw is: wells
 /// without data ([`has_empty_wells`]), or more of it in the box of the features.
-pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) -> Result<Option<Partition>> {
+pub(super) fn partition(fit: &SpectralFit, draws: usize, task: Task) -> Result<Option<Partition>> {
     let (first, last) = fit.score.times();
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut x = Array2::from_shape_simple_fn((draws, fit.frame.dim()), || StandardNormal.sample(&mut rng));
     fit.score.reference().stationary_from_normal(x.view_mut());
     let start: Array1<f64> = x.rows().into_iter().map(|x| flow::log_pi(&fit.score, x)).collect();
-    let gained = flow::carry(&fit.score, x.view_mut(), (last, first), monitor)?;
+    let gained = flow::carry(&fit.score, x.view_mut(), (last, first), task)?;
     let from_flow = flow::energy(&fit.score, first, x.view()) - start - gained;
 
     let (low, high) = (&fit.frame.lower, &fit.frame.upper);
@@ -74,7 +74,7 @@ pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) 
 
     let corrector = Corrector { metropolis: Some(true), ..Default::default() };
     let (stop, seed) = (first, SEED + 1);
-    let options = DrawOptions { particles: draws, stop, corrector, seed, monitor, ..Default::default() };
+    let options = DrawOptions { particles: draws, stop, corrector, seed, task, ..Default::default() };
     let mut y = match fit.draw(&options, &fit.langevin(&corrector, stop)?) {
         Ok(particles) if particles.after.iter().all(|y| y.is_finite()) => particles.after,
         Ok(_) => return Ok(None),
@@ -83,7 +83,7 @@ pub(super) fn partition(fit: &SpectralFit, draws: usize, monitor: &dyn Monitor) 
         Err(error) => return Err(error),
     };
     let energy = flow::energy(&fit.score, first, y.view());
-    let gained = flow::carry(&fit.score, y.view_mut(), (first, last), monitor)?;
+    let gained = flow::carry(&fit.score, y.view_mut(), (first, last), task)?;
     let end: Array1<f64> = y.rows().into_iter().map(|y| flow::log_pi(&fit.score, y)).collect();
     let found = bennett(from_flow, energy - end + gained);
     // In few dimensions points anywhere in the box see all mass; in many they see too little to object.

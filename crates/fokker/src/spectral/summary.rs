@@ -3,7 +3,7 @@
 use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
 use super::reservoir::{Kept, Reservoir, Sample};
 use crate::statistics::NO_ROW;
-use crate::{Blocks, Error, Merge, Monitor, Result};
+use crate::{Blocks, Error, Merge, Result, Task};
 use ndarray::{Array1, ArrayView2};
 use std::collections::BTreeMap;
 
@@ -19,13 +19,13 @@ pub struct Rows<'a> {
     /// Share of the rows that is held out, by a hash of their index.
     pub hold_out: f64,
     /// Hears of progress, in rows.
-    pub monitor: &'a dyn Monitor,
+    pub task: Task<'a>,
 }
 
 impl Default for Rows<'_> {
     /// All rows, weighing 1, a tenth held out.
     fn default() -> Self {
-        Rows { first: 0, weights: None, hold_out: 0.1, monitor: &() }
+        Rows { first: 0, weights: None, hold_out: 0.1, task: Task::silent() }
     }
 }
 
@@ -197,7 +197,7 @@ impl Summary {
         };
         let mut summary =
             Summary { dim, hold_out: rows.hold_out, count: 0, tree: Tree::new(), kept: Reservoir::new(dim) };
-        let pass = Pass { first: rows.first, stage: "coordinates", monitor: rows.monitor };
+        let pass = Pass { first: rows.first, stage: "coordinates", task: rows.task };
         let (tree, reservoir) = (&mut summary.tree, &mut summary.kept);
         summary.count = for_chunks(blocks, &pass, work, |start, (groups, kept)| {
             tree.push(start, groups);

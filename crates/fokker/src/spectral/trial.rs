@@ -7,7 +7,7 @@ use super::curvature::curvature;
 use super::draw::{DrawOptions, Particles};
 use super::evidence::raised;
 use super::fit::SpectralFit;
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -110,12 +110,12 @@ impl SpectralFit {
     }
 
     /// Tries plain steps, where these fail adjusted ones, and where these fail takes none.
-    pub(super) fn try_corrector(&self, monitor: &dyn Monitor) -> Result<Option<Trial>> {
+    pub(super) fn try_corrector(&self, task: Task) -> Result<Option<Trial>> {
         let Some(evidence) = self.evidence.as_ref().filter(|evidence| evidence.x.nrows() > 1) else {
             return Ok(None);
         };
         let stop = self.score.times().0;
-        let options = DrawOptions { particles: PARTICLES, stop, seed: SEED, monitor, ..Default::default() };
+        let options = DrawOptions { particles: PARTICLES, stop, seed: SEED, task, ..Default::default() };
         let curvature = self.curvature(stop)?;
         let data = self.frame.forward(evidence.x.view());
         let attempt = |corrector: Langevin| -> Result<Trial> {

@@ -1,7 +1,7 @@
 //! Mean and covariance of rows, in one pass, mergeable.
 
 use super::Gaussian;
-use crate::{Blocks, Error, Merge, Monitor, Result};
+use crate::{Blocks, Error, Merge, Result, Task};
 use fokker_linalg::{gram_accumulate_panel, mirror_lower};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
@@ -50,15 +50,13 @@ impl Covariance {
     ///
     /// # Errors
     /// What the source reports, a non-finite entry, or an interruption.
-    pub fn from_blocks(blocks: &mut dyn Blocks, monitor: &dyn Monitor) -> Result<Self> {
+    pub fn from_blocks(blocks: &mut dyn Blocks, task: Task) -> Result<Self> {
         let mut covariance = Covariance::new(blocks.dim());
         let mut block = Array2::zeros((BLOCK, blocks.dim()));
         loop {
             let rows = blocks.next(&mut block)?;
             covariance.observe(block.slice_axis(Axis(0), Slice::from(..rows)))?;
-            if monitor.progress("covariance", covariance.count, blocks.rows().unwrap_or(0)).is_break() {
-                return Err(Error::Interrupted);
-            }
+            task.tick("covariance", covariance.count, blocks.rows().unwrap_or(0))?;
             if rows < BLOCK {
                 return Ok(covariance);
             }
@@ -179,7 +177,8 @@ mod tests {
     #[test]
     fn one_pass_equals_two_passes_far_from_the_origin() {
         let x = rows(3000, 150, 1e6);
-        let mut covariance = Covariance::from_blocks(&mut ArrayBlocks::new(x.view()), &()).unwrap();
+        let mut covariance =
+            Covariance::from_blocks(&mut ArrayBlocks::new(x.view()), Task::silent()).unwrap();
         let expected = two_pass(&x);
         // Rounding of the data at 1e6 is 1e-10; the covariance is of order 0.1.
         assert!((covariance.covariance().unwrap() - &expected).iter().all(|e| e.abs() < 1e-9));
@@ -197,7 +196,9 @@ mod tests {
         let x = rows(2500, 300, 0.5);
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| Covariance::from_blocks(&mut ArrayBlocks::new(x.view()), &()).unwrap().scatter)
+            pool.install(|| {
+                Covariance::from_blocks(&mut ArrayBlocks::new(x.view()), Task::silent()).unwrap().scatter
+            })
         };
         assert_eq!(with(1), with(3));
     }

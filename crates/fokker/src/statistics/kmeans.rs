@@ -1,7 +1,7 @@
 //! Clusters of weighted rows: k-means++ and Lloyd's iteration.
 
 use super::weights::normalised;
-use crate::{Error, Monitor, Result, in_parallel};
+use crate::{Error, Result, Task, in_parallel};
 use fokker_linalg::matmul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand::{RngExt, SeedableRng};
@@ -22,13 +22,13 @@ pub struct KMeansOptions<'a> {
     pub tolerance: f64,
     /// Seed of the choice of the first centres.
     pub seed: u64,
-    /// Hears of progress, in centres and then in iterations.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in centres and then in iterations, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for KMeansOptions<'_> {
     fn default() -> Self {
-        KMeansOptions { clusters: 10, iterations: 100, tolerance: 1e-6, seed: 0, monitor: &() }
+        KMeansOptions { clusters: 10, iterations: 100, tolerance: 1e-6, seed: 0, task: Task::silent() }
     }
 }
 
@@ -151,9 +151,7 @@ fn start(rows: &Array2<f64>, weights: &Array1<f64>, options: &KMeansOptions) -> 
     let mut chosen = vec![first];
     let mut nearest = distances(rows, rows.row(first), None);
     while chosen.len() < options.clusters {
-        if options.monitor.progress("first centres", chosen.len(), options.clusters).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.task.tick("first centres", chosen.len(), options.clusters)?;
         let masses = || nearest.iter().zip(weights).map(|(square, weight)| square * weight);
         // Every row of positive weight is a centre already.
         if masses().all(|mass| mass == 0.0) {
@@ -214,9 +212,7 @@ fn lloyd(
 ) -> Result<KMeans> {
     let mut fit = assign(rows, weights, centres);
     while fit.iterations < options.iterations {
-        if options.monitor.progress("k-means", fit.iterations, options.iterations).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.task.tick("k-means", fit.iterations, options.iterations)?;
         let centres = moved(rows, weights, &fit);
         let next = assign(rows, weights, centres);
         let unchanged = next.labels == fit.labels;

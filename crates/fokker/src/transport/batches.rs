@@ -5,26 +5,26 @@ use super::exact::{Solved, check_clouds};
 use super::frame::Frame;
 use super::ground::Cost;
 use super::solve::solve;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::ArrayView2;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Size, seed and monitor of mini-batches.
+/// Size, seed and task of mini-batches.
 #[derive(Clone, Copy)]
 pub struct BatchOptions<'a> {
     /// Points per batch, at most.
     pub batch: usize,
     /// Seed of the random disjoint batches.
     pub seed: u64,
-    /// Hears of progress, as in [`ExactOptions`](super::ExactOptions).
-    pub monitor: &'a dyn Monitor,
+    /// Progress and cancellation, as in [`ExactOptions`](super::ExactOptions).
+    pub task: Task<'a>,
 }
 
 impl Default for BatchOptions<'_> {
     fn default() -> Self {
-        BatchOptions { batch: 1000, seed: 0, monitor: &() }
+        BatchOptions { batch: 1000, seed: 0, task: Task::silent() }
     }
 }
 
@@ -91,13 +91,13 @@ pub fn exact_in_batches(
     let mut dual_target = vec![0.0; n];
     for (rows, columns) in sources.chunks(options.batch).zip(targets.chunks(options.batch)) {
         let ones = vec![1; rows.len()];
-        let solution = solve(&frame.ground.subset(rows, columns), &ones, &ones, options.monitor)?;
+        let solution = solve(&frame.ground.subset(rows, columns), &ones, &ones, options.task)?;
         flow.extend(solution.flow.iter().map(|&(i, j, _)| (rows[i], columns[j], 1.0 / n as f64)));
         for (&j, value) in columns.iter().zip(solution.dual_target) {
             dual_target[j] = value;
         }
     }
-    let solved = Solved::certified(&frame.ground, flow, &dual_target, options.monitor)?;
+    let solved = Solved::certified(&frame.ground, flow, &dual_target, options.task)?;
     let uniform = vec![1.0 / n as f64; n];
     solved.coupling(&frame, (&uniform, &uniform)).unscaled(frame.cost_exponent())
 }

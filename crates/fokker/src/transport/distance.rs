@@ -100,7 +100,7 @@ pub fn exact_distance(
     let options = ExactOptions {
         source_weights: a.as_ref().map(|a| a.view()),
         target_weights: b.as_ref().map(|b| b.view()),
-        monitor: options.monitor,
+        task: options.task,
     };
     let solved = exact_scaled(x, y, cost, &options)?;
     let mean = solved.coupling.cost / solved.total;

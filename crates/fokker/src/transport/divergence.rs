@@ -71,7 +71,7 @@ pub fn sinkhorn_divergence(
     let weights = ExactOptions {
         source_weights: options.source_weights,
         target_weights: options.target_weights,
-        monitor: options.monitor,
+        task: options.task,
     };
     weights.validate(x.nrows(), y.nrows())?;
     let between = sinkhorn(x, y, cost, options)?;

@@ -5,7 +5,7 @@ use super::ground::Ground;
 use super::newton;
 use super::sinkhorn::SinkhornOptions;
 use super::softmin::soft_minima;
-use crate::{Error, Result};
+use crate::Result;
 use rayon::prelude::*;
 
 /// Iterations at each ε on the way down, at most, and the relative error that ends them early.
@@ -274,9 +274,7 @@ impl Progress<'_, '_> {
 
     fn state(&mut self, equations: &Equations, f: Vec<f64>) -> Result<State> {
         let limit = self.options.max_iterations;
-        if self.options.monitor.progress("sinkhorn", self.iterations, limit).is_break() {
-            return Err(Error::Interrupted);
-        }
+        self.options.task.tick("sinkhorn", self.iterations, limit)?;
         self.iterations += 1;
         Ok(equations.state(f))
     }

@@ -7,23 +7,23 @@ use super::masses::{Weights, check_balance, integer_masses};
 use super::merge::{merge, split};
 use super::pricing::{Query, Screen, cheapest_arcs};
 use super::solve::solve;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, CowArray};
 
-/// Weights and monitor of an exact solve.
+/// Weights and task of an exact solve.
 #[derive(Clone, Copy)]
 pub struct ExactOptions<'a> {
     /// Masses of the sources, `[n]`; 1/n each by default.
     pub source_weights: Option<ArrayView1<'a, f64>>,
     /// Masses of the targets, `[m]`, of the same sum; 1/m each by default.
     pub target_weights: Option<ArrayView1<'a, f64>>,
-    /// Hears of progress; stages "placing" and "pricing" alternate, first for coarse clouds.
-    pub monitor: &'a dyn Monitor,
+    /// Progress and cancellation; stages "placing" and "pricing" alternate, first for coarse clouds.
+    pub task: Task<'a>,
 }
 
 impl Default for ExactOptions<'_> {
     fn default() -> Self {
-        ExactOptions { source_weights: None, target_weights: None, monitor: &() }
+        ExactOptions { source_weights: None, target_weights: None, task: Task::silent() }
     }
 }
 
@@ -107,7 +107,7 @@ pub fn exact_matrix(costs: ArrayView2<f64>, options: &ExactOptions) -> Result<Co
     let outer = exponent(largest(&costs));
     let scaled_costs = costs.mapv(|value| scaled(value, -outer));
     let ground = Ground::Matrix(CowArray::from(scaled_costs));
-    let solved = Solved::new(&ground, &source, &target, options.monitor)?;
+    let solved = Solved::new(&ground, &source, &target, options.task)?;
     let weights = (source.values.as_slice(), target.values.as_slice());
     solved.assemble(weights, |i, j| ground.pair(i, j), |value| value).unscaled(outer)
 }
@@ -148,7 +148,7 @@ pub(crate) fn exact_scaled(
     check_clouds(&x, &y)?;
     let (source, target) = options.weights(x.nrows(), y.nrows())?;
     let frame = Frame::new(x, y, cost);
-    let solved = Solved::new(&frame.ground, &source, &target, options.monitor)?;
+    let solved = Solved::new(&frame.ground, &source, &target, options.task)?;
     let coupling = solved.coupling(&frame, (&source.values, &target.values));
     Ok(ScaledCoupling { coupling, exponent: frame.cost_exponent(), total: source.total })
 }
@@ -162,14 +162,14 @@ pub(crate) struct Solved {
 }
 
 impl Solved {
-    fn new(ground: &Ground, source: &Weights, target: &Weights, monitor: &dyn Monitor) -> Result<Self> {
+    fn new(ground: &Ground, source: &Weights, target: &Weights, task: Task) -> Result<Self> {
         let (supply, demand, unit) = integer_masses(source, target);
         let (rows, columns) = (&source.positive, &target.positive);
         let everything = rows.len() == ground.sources() && columns.len() == ground.targets();
         let chosen = (!everything).then(|| ground.subset(rows, columns));
         let (sources, targets, merged) = merge(chosen.as_ref().unwrap_or(ground));
         let places = merged.as_ref().or(chosen.as_ref()).unwrap_or(ground);
-        let solution = solve(places, &sources.mass(&supply), &targets.mass(&demand), monitor)?;
+        let solution = solve(places, &sources.mass(&supply), &targets.mass(&demand), task)?;
         let flow: Vec<_> = split(&solution.flow, (&sources, &targets), &supply, &demand)
             .into_iter()
             .map(|(i, j, units)| (rows[i], columns[j], units as f64 * unit))
@@ -178,7 +178,7 @@ impl Solved {
         let (dual_source, dual_target) = if everything {
             (sources.expand(&solution.dual_source), dual_target)
         } else {
-            extend(ground, columns, &dual_target, monitor)?
+            extend(ground, columns, &dual_target, task)?
         };
         let reduced = |i: usize, j: usize| ground.pair(i, j) - dual_source[i] - dual_target[j];
         let gap = sum(flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)));
@@ -194,11 +194,11 @@ impl Solved {
         ground: &Ground,
         mut flow: Vec<(usize, usize, f64)>,
         dual_target: &[f64],
-        monitor: &dyn Monitor,
+        task: Task,
     ) -> Result<Self> {
         flow.sort_unstable_by_key(|&(i, j, _)| (i, j));
         let sources: Vec<usize> = (0..ground.sources()).collect();
-        let dual_source = transform(ground, &sources, dual_target, monitor)?;
+        let dual_source = transform(ground, &sources, dual_target, task)?;
         let reduced = |i: usize, j: usize| ground.pair(i, j) - dual_source[i] - dual_target[j];
         let gap = sum(flow.iter().map(|&(i, j, mass)| mass * reduced(i, j)));
         let smallest_reduced_cost = flow.iter().map(|&(i, j, _)| reduced(i, j)).fold(0.0, f64::min);
@@ -248,21 +248,21 @@ fn extend(
     ground: &Ground,
     columns: &[usize],
     dual_target: &[f64],
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     let all_sources: Vec<usize> = (0..ground.sources()).collect();
     let all_targets: Vec<usize> = (0..ground.targets()).collect();
-    let u = transform(&ground.subset(&all_sources, columns), &all_sources, dual_target, monitor)?;
-    let v = transform(&ground.transposed(), &all_targets, &u, monitor)?;
+    let u = transform(&ground.subset(&all_sources, columns), &all_sources, dual_target, task)?;
+    let v = transform(&ground.transposed(), &all_targets, &u, task)?;
     Ok((u, v))
 }
 
 /// The c-transform min_j (c_ij − v_j) of some rows.
-fn transform(ground: &Ground, rows: &[usize], duals: &[f64], monitor: &dyn Monitor) -> Result<Vec<f64>> {
+fn transform(ground: &Ground, rows: &[usize], duals: &[f64], task: Task) -> Result<Vec<f64>> {
     let zeros = vec![0.0; ground.sources()];
     let screen = Screen::Direct;
     let query = Query { sources: rows, dual_source: &zeros, dual_target: duals, keep: 1, screen };
-    Ok(cheapest_arcs(ground, &query, monitor)?.rows.iter().map(|row| row[0].reduced).collect())
+    Ok(cheapest_arcs(ground, &query, task)?.rows.iter().map(|row| row[0].reduced).collect())
 }
 
 /// Compensated sum: many equal terms add up to their number times the term, to the last digits.

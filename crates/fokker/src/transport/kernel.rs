@@ -5,7 +5,7 @@ use super::frame::Frame;
 use super::ground::{Cost, Ground};
 use super::masses::Weights;
 use crate::limits::finite;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
@@ -122,22 +122,20 @@ pub(crate) fn mean_distances(
     x: ArrayView2<f64>,
     y: ArrayView2<f64>,
     weights: ArrayView1<f64>,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Array1<f64>> {
     check_clouds(&x, &y)?;
     let frame = Frame::new(x, y, Cost::Euclidean);
     let mut means = Array1::zeros(x.nrows());
     means.as_slice_mut().expect("contiguous").par_chunks_mut(BLOCK).enumerate().try_for_each(
         |(block, means)| {
-            if monitor.progress("pairs", block * BLOCK, x.nrows()).is_break() {
-                return Err(Error::Interrupted);
-            }
+            task.tick("pairs", block * BLOCK, x.nrows())?;
             for (k, mean) in means.iter_mut().enumerate() {
                 let terms = weights.indexed_iter().filter(|(_, w)| **w > 0.0);
                 let distance = sum(terms.map(|(j, w)| w * frame.ground.pair(block * BLOCK + k, j)));
                 *mean = super::frame::scaled(frame.difference(distance), frame.cost_exponent());
             }
-            Ok(())
+            Ok::<_, Error>(())
         },
     )?;
     Ok(means)
@@ -183,9 +181,9 @@ impl PairMeans {
         };
         let within_x = Ground::points(cost, points.x.clone(), points.x.clone());
         let within_y = Ground::points(cost, points.y.clone(), points.y.clone());
-        let between = pair_mean(&frame.ground, &a, &b, &value, options.monitor)?;
-        let within_x = pair_mean(&within_x, &a, &a, &value, options.monitor)?;
-        let within_y = pair_mean(&within_y, &b, &b, &value, options.monitor)?;
+        let between = pair_mean(&frame.ground, &a, &b, &value, options.task)?;
+        let within_x = pair_mean(&within_x, &a, &a, &value, options.task)?;
+        let within_y = pair_mean(&within_y, &b, &b, &value, options.task)?;
         Ok(PairMeans { frame, between, within_x, within_y })
     }
 }
@@ -195,16 +193,14 @@ fn pair_mean(
     a: &Weights,
     b: &Weights,
     value: &(impl Fn(f64) -> f64 + Sync),
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<f64> {
     let blocks: Vec<f64> = a
         .positive
         .par_chunks(BLOCK)
         .enumerate()
         .map(|(block, sources)| {
-            if monitor.progress("pairs", block * BLOCK, a.positive.len()).is_break() {
-                return Err(Error::Interrupted);
-            }
+            task.tick("pairs", block * BLOCK, a.positive.len())?;
             let row = |i: usize| {
                 let targets = b.positive.iter();
                 sum(targets.map(|&j| b.values[j] / b.total * value(ground.pair(i, j))))

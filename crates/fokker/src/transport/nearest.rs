@@ -3,7 +3,7 @@
 use super::ground::Ground;
 use super::pricing::{Cheapest, Query, Screen, cheapest_arcs};
 use super::solve::{Solution, slack};
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 
 /// Rows looked at to tell whether the points are nearly where they should be.
 const SAMPLE: usize = 32;
@@ -18,14 +18,14 @@ const KEEP: usize = 2;
 pub(crate) fn by_nearest(
     ground: &Ground,
     (supply, demand): (&[u64], &[u64]),
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Option<Solution>> {
     let n = ground.sources();
     let zeros = vec![0.0; n];
     let cheapest = |sources: &[usize]| {
         let screen = Screen::Single;
         let query = Query { sources, dual_source: &zeros, dual_target: &zeros, keep: KEEP, screen };
-        cheapest_arcs(ground, &query, monitor)
+        cheapest_arcs(ground, &query, task)
     };
     let (Ground::Points(_), true) = (ground, n > 1 && equal(supply, demand)) else { return Ok(None) };
     let sample = cheapest(&(0..n).step_by(n.div_ceil(SAMPLE)).collect::<Vec<_>>())?.rows;
@@ -74,10 +74,10 @@ mod tests {
         let costs = (0..n * n).map(|k| ground.pair(k / n, k % n)).collect();
         let (rows, columns) = lsap::solve(n, n, &costs, false).unwrap();
         let oracle: f64 = rows.iter().zip(&columns).map(|(&i, &j)| ground.pair(i, j)).sum();
-        let solution = solve_ordered(&ground, &units, &units, &()).unwrap();
+        let solution = solve_ordered(&ground, &units, &units, Task::silent()).unwrap();
         let ours: f64 = solution.flow.iter().map(|&(i, j, _)| ground.pair(i, j)).sum();
         assert!((ours - oracle).abs() < 1e-13 * oracle, "{ours} {oracle}");
-        by_nearest(&ground, (&units, &units), &()).unwrap().is_some()
+        by_nearest(&ground, (&units, &units), Task::silent()).unwrap().is_some()
     }
 
     #[test]
@@ -119,6 +119,6 @@ mod tests {
         let ground = Ground::points(Cost::SquaredEuclidean, x, y);
         let mut masses = vec![2; 200];
         (masses[0], masses[1]) = (1, 3);
-        assert!(by_nearest(&ground, (&masses, &[2; 200]), &()).unwrap().is_none());
+        assert!(by_nearest(&ground, (&masses, &[2; 200]), Task::silent()).unwrap().is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! Could two clouds be samples of one law? A test by permutations.
 
 use super::exact::check_clouds;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, concatenate};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -21,8 +21,8 @@ pub struct PermutationOptions<'a> {
     pub source_weights: Option<ArrayView1<'a, f64>>,
     /// Weights of y, `[m]`.
     pub target_weights: Option<ArrayView1<'a, f64>>,
-    /// Hears of progress, stage "permutations".
-    pub monitor: &'a dyn Monitor,
+    /// Progress, stage "permutations", and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for PermutationOptions<'_> {
@@ -32,7 +32,7 @@ impl Default for PermutationOptions<'_> {
             seed: 0,
             source_weights: None,
             target_weights: None,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -103,9 +103,7 @@ pub fn permutation_test(
     let observed = measure(&order)?.unwrap_or(0.0);
     let mut at_least = 0;
     for k in 0..options.permutations {
-        if options.monitor.progress("permutations", k, options.permutations).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.task.tick("permutations", k, options.permutations)?;
         let mut random = ChaCha8Rng::seed_from_u64(options.seed);
         random.set_stream(k as u64);
         order.sort_unstable();
@@ -130,7 +128,11 @@ mod tests {
 
     fn p_value(x: &Array2<f64>, y: &Array2<f64>, options: &PermutationOptions) -> f64 {
         let energy = |(x, a): Sample, (y, b): Sample| {
-            energy_distance(x, y, &ExactOptions { source_weights: a, target_weights: b, monitor: &() })
+            energy_distance(
+                x,
+                y,
+                &ExactOptions { source_weights: a, target_weights: b, task: Task::silent() },
+            )
         };
         permutation_test(x.view(), y.view(), options, energy).unwrap()
     }

@@ -3,7 +3,7 @@
 use super::bounds::Bounds;
 use super::ground::Ground;
 use super::single::Single;
-use crate::{Error, Monitor, Result};
+use crate::{Result, Task};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,11 +49,11 @@ pub(crate) struct Cheapest {
 
 /// Looks for the cheapest arcs. Rows are handled on their own or in fixed blocks, so the answer
 /// does not depend on the threads.
-pub(crate) fn cheapest_arcs(ground: &Ground, query: &Query, monitor: &dyn Monitor) -> Result<Cheapest> {
+pub(crate) fn cheapest_arcs(ground: &Ground, query: &Query, task: Task) -> Result<Cheapest> {
     if let (Screen::Single, Some(points)) = (query.screen, Single::applies(ground)) {
         let single = Single::new(points, query.sources, (query.dual_source, query.dual_target));
         let write = |rows, tile: Tile, out: &mut [f32]| single.write(rows, tile, out);
-        let rows = search(ground, query, Single::SHAPE, write, monitor)?;
+        let rows = search(ground, query, Single::SHAPE, write, task)?;
         return Ok(Cheapest { rows, noise: single.noise });
     }
     let direct = query.screen == Screen::Direct;
@@ -61,7 +61,7 @@ pub(crate) fn cheapest_arcs(ground: &Ground, query: &Query, monitor: &dyn Monito
     let write = |rows: Range<usize>, tile: Tile, out: &mut [f64]| {
         tiles.write(&query.sources[rows], query.dual_source, tile, out);
     };
-    let rows = search(ground, query, tiles.shape(), write, monitor)?;
+    let rows = search(ground, query, tiles.shape(), write, task)?;
     Ok(Cheapest { rows, noise: if direct { 0.0 } else { ground.product_noise() } })
 }
 
@@ -97,16 +97,14 @@ fn search<T: Number>(
     query: &Query,
     (height, width): (usize, usize),
     write: impl Fn(Range<usize>, Tile, &mut [T]) + Sync,
-    monitor: &dyn Monitor,
+    task: Task,
 ) -> Result<Vec<Vec<Priced>>> {
     let bounds = Bounds::new(ground, width, query.dual_target);
     let done = AtomicUsize::new(0);
     let buffer = || vec![T::default(); height.min(query.sources.len()) * width.min(ground.targets())];
     let blocks = query.sources.par_chunks(ROWS).enumerate().map_init(buffer, |buffer, (block, sources)| {
         let done = done.fetch_add(sources.len(), Ordering::Relaxed);
-        if monitor.progress("pricing", done, query.sources.len()).is_break() {
-            return Err(Error::Interrupted);
-        }
+        task.tick("pricing", done, query.sources.len())?;
         let mut rows = Vec::with_capacity(sources.len());
         for (part, sources) in sources.chunks(height).enumerate() {
             let first = block * ROWS + part * height;

@@ -9,8 +9,7 @@
 
 use super::ground::Ground;
 use super::tree::{ARTIFICIAL, Hung, Tree};
-use crate::{Error, Monitor, Result};
-use std::ops::ControlFlow;
+use crate::{Error, Result, Task};
 
 /// Pivots between two reports of progress.
 const REPORT: usize = 1024;
@@ -114,7 +113,7 @@ impl Simplex {
     /// # Errors
     /// An interruption, mass that cannot be placed because the arcs are too few, or pivots
     /// without end.
-    pub(crate) fn solve(&mut self, monitor: &dyn Monitor) -> Result<()> {
+    pub(crate) fn solve(&mut self, task: Task) -> Result<()> {
         let limit = PIVOTS * self.first.len();
         let mut pivots = 0;
         for _ in 0..STAGES {
@@ -122,7 +121,7 @@ impl Simplex {
             let before = pivots;
             while let Some(arc) = self.entering(tolerance) {
                 if pivots % REPORT == 0 {
-                    self.report(monitor)?;
+                    self.report(task)?;
                 }
                 if pivots == limit {
                     return Err(failure(format!("no end after {limit} pivots")));
@@ -146,13 +145,10 @@ impl Simplex {
         }
     }
 
-    fn report(&self, monitor: &dyn Monitor) -> Result<()> {
+    fn report(&self, task: Task) -> Result<()> {
         let placed =
             self.tree.nodes()[..self.sources].iter().filter(|node| node.arc != ARTIFICIAL || node.flow == 0);
-        match monitor.progress("placing", placed.count(), self.sources) {
-            ControlFlow::Break(()) => Err(Error::Interrupted),
-            ControlFlow::Continue(()) => Ok(()),
-        }
+        task.tick("placing", placed.count(), self.sources)
     }
 
     fn unplaced(&self) -> u64 {

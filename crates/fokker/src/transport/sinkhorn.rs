@@ -7,7 +7,7 @@ use super::frame::{Frame, scaled};
 use super::ground::Cost;
 use super::kernel::median_cost;
 use super::masses::{Weights, check_balance};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
@@ -38,8 +38,8 @@ pub struct SinkhornOptions<'a> {
     pub tolerance: f64,
     /// Stop after this many iterations all the same, and say so.
     pub max_iterations: usize,
-    /// Hears of progress, stage "sinkhorn", in iterations of the limit.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, stage "sinkhorn", in iterations of the limit, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for SinkhornOptions<'_> {
@@ -52,7 +52,7 @@ impl Default for SinkhornOptions<'_> {
             target_weights: None,
             tolerance: 1e-6,
             max_iterations: 10_000,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -340,7 +340,7 @@ impl Entropic {
     ///
     /// # Errors
     /// `tail` outside [0, 1); an interruption.
-    pub fn coupling(&self, tail: f64, monitor: &dyn Monitor) -> Result<Coupling> {
+    pub fn coupling(&self, tail: f64, task: Task) -> Result<Coupling> {
         if !(0.0..1.0).contains(&tail) {
             return Err(Error::Argument { name: "tail", requirement: "in [0, 1)".into(), found: tail });
         }
@@ -350,15 +350,13 @@ impl Entropic {
         let kept: Vec<Vec<(usize, usize, f64)>> = (0..lines)
             .into_par_iter()
             .map(|line| {
-                if monitor.progress("pruning", line, lines).is_break() {
-                    return Err(Error::Interrupted);
-                }
+                task.tick("pruning", line, lines)?;
                 let entries = (0..length).map(|k| pair(line, k)).map(|(i, j)| (i, j, self.entry(i, j)));
                 Ok(largest_entries(entries.filter(|entry| entry.2 > 0.0).collect(), tail))
             })
             .collect::<Result<_>>()?;
         let flow = kept.into_iter().flatten().collect();
-        let solved = Solved::certified(&self.frame.ground, flow, &self.g, monitor)?;
+        let solved = Solved::certified(&self.frame.ground, flow, &self.g, task)?;
         let marginals = (self.source_marginal.to_vec(), self.target_marginal.to_vec());
         solved.coupling(&self.frame, (&marginals.0, &marginals.1)).unscaled(self.frame.cost_exponent())
     }

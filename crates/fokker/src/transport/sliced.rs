@@ -3,14 +3,14 @@
 use super::exact::{ExactOptions, check_clouds, sum};
 use super::ground::Cost;
 use super::line::{Quantiles, quantile_distance};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-/// Directions, weights and monitor of a sliced distance.
+/// Directions, weights and task of a sliced distance.
 #[derive(Clone, Copy)]
 pub struct SlicedOptions<'a> {
     /// Number of random directions; the standard error falls as its square root.
@@ -21,13 +21,19 @@ pub struct SlicedOptions<'a> {
     pub source_weights: Option<ArrayView1<'a, f64>>,
     /// Weights as in [`ExactOptions`].
     pub target_weights: Option<ArrayView1<'a, f64>>,
-    /// Hears of progress, stage "slicing".
-    pub monitor: &'a dyn Monitor,
+    /// Progress, stage "slicing", and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for SlicedOptions<'_> {
     fn default() -> Self {
-        SlicedOptions { directions: 256, seed: 0, source_weights: None, target_weights: None, monitor: &() }
+        SlicedOptions {
+            directions: 256,
+            seed: 0,
+            source_weights: None,
+            target_weights: None,
+            task: Task::silent(),
+        }
     }
 }
 
@@ -73,13 +79,11 @@ pub fn sliced_wasserstein2(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &Sli
     let exact = ExactOptions {
         source_weights: options.source_weights,
         target_weights: options.target_weights,
-        monitor: options.monitor,
+        task: options.task,
     };
     let (source, target) = exact.laws(x.nrows(), y.nrows())?;
     let distance = |k: usize| -> Result<f64> {
-        if options.monitor.progress("slicing", k, options.directions).is_break() {
-            return Err(Error::Interrupted);
-        }
+        options.task.tick("slicing", k, options.directions)?;
         let direction = unit_vector(x.ncols(), options.seed, k as u64);
         let a = Quantiles::new(x.dot(&direction).view(), &source.values, source.total);
         let b = Quantiles::new(y.dot(&direction).view(), &target.values, target.total);

@@ -7,7 +7,7 @@ use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::simplex::Simplex;
 use super::single::Single;
 use super::start::{Arcs, LEAF, Start, listed, start};
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use std::cell::OnceCell;
 
 /// Far beyond what was ever needed (about twenty); reached only if rounding defeats the method.
@@ -76,7 +76,7 @@ impl Rows<'_, '_> {
         &mut self,
         (own, columns): (&mut [f64], &[f64]),
         (keep, target): (usize, f64),
-        monitor: &dyn Monitor,
+        task: Task,
     ) -> Result<Pricing> {
         // Where column duals rose, so much less may the duals of the rows rise.
         let rise =
@@ -90,7 +90,7 @@ impl Rows<'_, '_> {
         let mut pricing = Pricing { rows: Vec::new(), found: Vec::new() };
         for &screen in screens {
             let query = Query { sources: &open, dual_source: own, dual_target: columns, keep, screen };
-            let Cheapest { rows: found, noise } = cheapest_arcs(self.ground, &query, monitor)?;
+            let Cheapest { rows: found, noise } = cheapest_arcs(self.ground, &query, task)?;
             for (&i, row) in open.iter().zip(&found) {
                 self.proven[i] = own[i] + slack(row, keep, noise);
                 own[i] += row[0].reduced.min(0.0);
@@ -105,17 +105,12 @@ impl Rows<'_, '_> {
 }
 
 /// Solves for positive masses of equal sum, to a duality gap of 1e-11·cost plus rounding.
-pub(crate) fn solve(
-    ground: &Ground,
-    supply: &[u64],
-    demand: &[u64],
-    monitor: &dyn Monitor,
-) -> Result<Solution> {
-    let Ground::Points(points) = ground else { return solve_ordered(ground, supply, demand, monitor) };
+pub(crate) fn solve(ground: &Ground, supply: &[u64], demand: &[u64], task: Task) -> Result<Solution> {
+    let Ground::Points(points) = ground else { return solve_ordered(ground, supply, demand, task) };
     let (rows, columns) = (order(&points.x, LEAF), order(&points.y, LEAF));
     let chosen = |order: &[usize], units: &[u64]| order.iter().map(|&i| units[i]).collect::<Vec<_>>();
     let (supply, demand) = (chosen(&rows, supply), chosen(&columns, demand));
-    let solution = solve_ordered(&ground.subset(&rows, &columns), &supply, &demand, monitor)?;
+    let solution = solve_ordered(&ground.subset(&rows, &columns), &supply, &demand, task)?;
     let mut flow: Vec<_> = solution.flow.iter().map(|&(i, j, units)| (rows[i], columns[j], units)).collect();
     flow.sort_unstable();
     let back = |order: &[usize], duals: &[f64]| {
@@ -129,16 +124,11 @@ pub(crate) fn solve(
 }
 
 /// The same for points of which neighbours in space are neighbours in memory.
-pub(crate) fn solve_ordered(
-    ground: &Ground,
-    supply: &[u64],
-    demand: &[u64],
-    monitor: &dyn Monitor,
-) -> Result<Solution> {
-    if let Some(solution) = by_nearest(ground, (supply, demand), monitor)? {
+pub(crate) fn solve_ordered(ground: &Ground, supply: &[u64], demand: &[u64], task: Task) -> Result<Solution> {
+    if let Some(solution) = by_nearest(ground, (supply, demand), task)? {
         return Ok(solution);
     }
-    let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, monitor)?;
+    let Start { dual_source, dual_target, arcs, proven } = start(ground, supply, demand, task)?;
     let mut simplex = Simplex::new(ground, (supply, demand), (&dual_source, &dual_target), arcs);
     let units = supply.iter().map(|&units| units as f64).sum::<f64>();
     let keep = keep(ground);
@@ -147,14 +137,14 @@ pub(crate) fn solve_ordered(
     let unknown = vec![f64::NEG_INFINITY; demand.len()];
     let mut targets = None;
     for round in 0..ROUNDS {
-        simplex.solve(monitor)?;
+        simplex.solve(task)?;
         let flow = simplex.support();
         let (mut u, mut v) = simplex.duals();
         let cost: f64 = flow.iter().map(|&(i, j, units)| units as f64 * ground.pair(i, j)).sum();
         let target = GAP * cost.abs() / units + simplex.rounding();
         // By sources and by targets in turn: many sources may be cheapest for the same few targets.
         let new: Arcs = if round % 2 == 0 {
-            let Pricing { rows, found } = sources.price((&mut u, &v), (keep, target), monitor)?;
+            let Pricing { rows, found } = sources.price((&mut u, &v), (keep, target), task)?;
             listed(&rows, &found).collect()
         } else {
             let targets = targets.get_or_insert_with(|| Rows {
@@ -162,7 +152,7 @@ pub(crate) fn solve_ordered(
                 proven: unknown.clone(),
                 columns: u.clone(),
             });
-            let Pricing { rows, found } = targets.price((&mut v, &u), (keep, target), monitor)?;
+            let Pricing { rows, found } = targets.price((&mut v, &u), (keep, target), task)?;
             listed(&rows, &found).map(|(j, i)| (i, j)).collect()
         };
         let reduced = |i: usize, j: usize| ground.pair(i, j) - u[i] - v[j];

@@ -4,7 +4,7 @@ use super::coarse::coarsen;
 use super::ground::{Ground, Points};
 use super::pricing::{Cheapest, Priced, Query, Screen, cheapest_arcs};
 use super::solve::{keep, slack, solve_ordered};
-use crate::{Monitor, Result};
+use crate::{Result, Task};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -29,19 +29,19 @@ pub(crate) struct Start {
 
 /// Duals from a smaller problem, extended to all points, and the cheapest arcs by those duals;
 /// arcs of the smaller flow are among them, so that a feasible flow exists.
-pub(crate) fn start(ground: &Ground, supply: &[u64], demand: &[u64], monitor: &dyn Monitor) -> Result<Start> {
+pub(crate) fn start(ground: &Ground, supply: &[u64], demand: &[u64], task: Task) -> Result<Start> {
     let (n, m) = (ground.sources(), ground.targets());
     if n <= SMALL && m <= SMALL {
         let arcs = (0..n as u32).flat_map(|i| (0..m as u32).map(move |j| (i, j))).collect();
-        let rows = nearest(ground, &vec![0.0; m], 1, monitor)?.rows;
+        let rows = nearest(ground, &vec![0.0; m], 1, task)?.rows;
         let dual_source = rows.iter().map(|row| row[0].reduced).collect();
         return Ok(Start { dual_source, dual_target: vec![0.0; m], arcs, proven: vec![f64::INFINITY; n] });
     }
     let (dual_target, mut arcs) = match ground {
-        Ground::Points(points) => from_cells(points, supply, demand, monitor)?,
-        Ground::Matrix(_) => (from_subsample(ground, monitor)?, staircase(supply, demand)),
+        Ground::Points(points) => from_cells(points, supply, demand, task)?,
+        Ground::Matrix(_) => (from_subsample(ground, task)?, staircase(supply, demand)),
     };
-    let Cheapest { rows, noise } = nearest(ground, &dual_target, keep(ground), monitor)?;
+    let Cheapest { rows, noise } = nearest(ground, &dual_target, keep(ground), task)?;
     let dual_source: Vec<f64> = rows.iter().map(|row| row[0].reduced).collect();
     let proven = rows.iter().map(|row| slack(row, keep(ground), noise)).collect();
     arcs.extend(listed(&(0..n).collect::<Vec<_>>(), &rows));
@@ -57,27 +57,22 @@ pub(crate) fn listed<'r>(
 }
 
 /// The `keep` cheapest arcs of every source by `c_ij − v_j`; the first is the c-transform of v.
-fn nearest(ground: &Ground, dual_target: &[f64], keep: usize, monitor: &dyn Monitor) -> Result<Cheapest> {
+fn nearest(ground: &Ground, dual_target: &[f64], keep: usize, task: Task) -> Result<Cheapest> {
     let sources: Vec<usize> = (0..ground.sources()).collect();
     let zeros = vec![0.0; sources.len()];
     let query = Query { sources: &sources, dual_source: &zeros, dual_target, keep, screen: Screen::Single };
-    cheapest_arcs(ground, &query, monitor)
+    cheapest_arcs(ground, &query, task)
 }
 
 /// Target duals from the problem between cells, and all arcs between cells that exchange mass.
-fn from_cells(
-    points: &Points,
-    supply: &[u64],
-    demand: &[u64],
-    monitor: &dyn Monitor,
-) -> Result<(Vec<f64>, Arcs)> {
+fn from_cells(points: &Points, supply: &[u64], demand: &[u64], task: Task) -> Result<(Vec<f64>, Arcs)> {
     let leaf = |cloud: usize| if cloud > SMALL { LEAF } else { 1 };
     let sources = coarsen(&points.x, supply, leaf(supply.len()));
     let targets = coarsen(&points.y, demand, leaf(demand.len()));
     let cells = Ground::Points(Points::new(points.cost, sources.points.clone(), targets.points));
-    let solution = solve_ordered(&cells, &sources.mass, &targets.mass, monitor)?;
+    let solution = solve_ordered(&cells, &sources.mass, &targets.mass, task)?;
     let extension = Ground::Points(Points::new(points.cost, points.y.clone(), sources.points));
-    let extended = nearest(&extension, &solution.dual_source, 1, monitor)?.rows;
+    let extended = nearest(&extension, &solution.dual_source, 1, task)?.rows;
     let mut arcs = Vec::new();
     for (a, b, _) in solution.flow {
         for &i in &sources.members[a] {
@@ -88,16 +83,16 @@ fn from_cells(
 }
 
 /// Target duals from a random quarter of each side: a matrix says nothing of neighbours.
-fn from_subsample(ground: &Ground, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+fn from_subsample(ground: &Ground, task: Task) -> Result<Vec<f64>> {
     let (n, m) = (ground.sources(), ground.targets());
     let size = n.min(m).div_ceil(LEAF);
     let sources = choose(size, n, 0);
     let targets = choose(size, m, 1);
     let units = vec![1; size];
     let chosen = ground.subset(&sources, &targets);
-    let solution = solve_ordered(&chosen, &units, &units, monitor)?;
+    let solution = solve_ordered(&chosen, &units, &units, task)?;
     let all: Vec<usize> = (0..m).collect();
-    let extended = nearest(&ground.subset(&sources, &all).transposed(), &solution.dual_source, 1, monitor)?;
+    let extended = nearest(&ground.subset(&sources, &all).transposed(), &solution.dual_source, 1, task)?;
     Ok(extended.rows.iter().map(|row| row[0].reduced).collect())
 }
 

@@ -25,7 +25,8 @@ pub fn run(arguments: &ErrorsArguments, global: &Global) -> anyhow::Result<Strin
         .map(|text| Ok((text.clone(), sampler::grid(text, &*schedule)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
     check_lists(arguments, &grids, schedule.horizon())?;
-    let Laws { data, score, fitted, description } = law::read(&arguments.law, &Progress::new(global.quiet))?;
+    let Laws { data, score, fitted, description } =
+        law::read(&arguments.law, Progress::new(global.quiet).task())?;
     let audit = match &score {
         None => Audit::new(&data, &*schedule),
         Some(score) => Audit::with_score(&data, score, &*schedule)?,

@@ -13,13 +13,13 @@ use std::time::Instant;
 
 /// Runs the command.
 pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String> {
-    let monitor = Progress::new(global.quiet);
-    let options = options(&arguments.energy, global, &monitor)?;
+    let progress = Progress::new(global.quiet);
+    let options = options(&arguments.energy, global, progress.task())?;
     let inputs = arguments.snapshots.files();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
-    let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;
+    let (snapshots, heading) = read(&arguments.snapshots, progress.task())?;
     if global.dry_run {
-        drop(monitor);
+        drop(progress);
         let times = snapshots.times().len();
         return Ok(match global.json {
             true => {
@@ -35,7 +35,7 @@ pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String
         false => error.into(),
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
+    drop(progress);
     output.as_ref().map_or(Ok(()), |output| write_bytes(output, &fitted.energy.to_bytes()))?;
     let name = output.as_ref().map(Output::name);
     if global.json {

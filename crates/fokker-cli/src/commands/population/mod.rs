@@ -13,19 +13,19 @@ pub use validate::validate;
 use crate::args::{EnergyArguments, Global, SnapshotArguments};
 use crate::files::{SnapshotOptions, TimedRows, named, read_snapshots};
 use anyhow::{Context, Result, bail};
-use fokker::Monitor;
+use fokker::Task;
 use fokker::population::{Chosen, FitOptions, Ridge, Scheme, Snapshots, TimeBasis};
 use serde_json::json;
 
 /// Snapshots, the rows they are made of, and a heading for people.
-fn read(arguments: &SnapshotArguments, monitor: &dyn Monitor) -> Result<(Snapshots, String)> {
+fn read(arguments: &SnapshotArguments, task: Task) -> Result<(Snapshots, String)> {
     let options = SnapshotOptions {
         time: arguments.time.as_deref(),
         rep: arguments.rep.as_deref(),
         labels: arguments.labels.as_deref(),
         times: arguments.times.as_deref(),
     };
-    let TimedRows { times, x, mass, description } = read_snapshots(&arguments.snapshots, &options, monitor)?;
+    let TimedRows { times, x, mass, description } = read_snapshots(&arguments.snapshots, &options, task)?;
     let weights = mass.as_ref().map(|mass| mass.view());
     let snapshots = Snapshots::from_rows(x.view(), times.view(), weights);
     let snapshots = snapshots.map_err(|error| named(error.into(), &arguments.snapshots))?;
@@ -38,11 +38,7 @@ fn read(arguments: &SnapshotArguments, monitor: &dyn Monitor) -> Result<(Snapsho
 }
 
 /// The options of a fit.
-fn options<'a>(
-    arguments: &EnergyArguments,
-    global: &Global,
-    monitor: &'a dyn Monitor,
-) -> Result<FitOptions<'a>> {
+fn options<'a>(arguments: &EnergyArguments, global: &Global, task: Task<'a>) -> Result<FitOptions<'a>> {
     let internal = arguments.internal.as_deref().filter(|text| *text != "none").map(|text| {
         let count = text.strip_prefix("gmm:").and_then(|count| count.parse().ok());
         match count.filter(|&count: &usize| count > 0) {
@@ -70,7 +66,7 @@ fn options<'a>(
         },
         raw_features: arguments.raw_features,
         seed: global.seed,
-        monitor,
+        task,
     };
     options.validate()?;
     Ok(options)

@@ -9,7 +9,7 @@ use crate::files::{
 use crate::progress::Progress;
 use crate::report::wrapped;
 use anyhow::{Result, bail};
-use fokker::Monitor;
+use fokker::Task;
 use fokker::population::{Energy, PredictOptions, predict as move_particles};
 use ndarray::{Array1, Array2, Axis, concatenate};
 use serde_json::json;
@@ -17,12 +17,12 @@ use std::path::Path;
 
 /// Runs the command.
 pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> {
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let inputs = [arguments.energy.as_path(), &arguments.from];
     let output = Output::new(&arguments.output, OutputFormat::SNAPSHOTS, &inputs)?;
     let bytes = read_bytes(&arguments.energy)?;
     let energy = Energy::from_bytes(&bytes).map_err(|error| named(error.into(), &arguments.energy))?;
-    let (x, mass) = particles(&arguments.from, arguments.at, &monitor)?;
+    let (x, mass) = particles(&arguments.from, arguments.at, progress.task())?;
     if x.ncols() != energy.dim {
         bail!(
             "{}: has {} columns, the energy in {} is of {}",
@@ -37,12 +37,12 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
         noise: !arguments.no_noise,
         weights: mass.as_ref().map(|mass| mass.view()),
         seed: global.seed,
-        monitor: &monitor,
+        task: progress.task(),
     };
     let (n, count) = (x.nrows(), arguments.times.len());
     if !global.dry_run {
         let clouds = move_particles(&energy, x.view(), arguments.at, &arguments.times, &options)?;
-        drop(monitor);
+        drop(progress);
         let views: Vec<_> = clouds.iter().map(|cloud| cloud.view()).collect();
         let rows = TimedRows {
             times: arguments.times.iter().flat_map(|&t| std::iter::repeat_n(t, n)).collect(),
@@ -74,9 +74,9 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
 }
 
 /// The rows of time `at` where the file has times, and all of its rows where it has none.
-fn particles(path: &Path, at: f64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Option<Array1<f64>>)> {
-    let Ok(rows) = read_snapshots(path, &SnapshotOptions::default(), monitor) else {
-        let (x, _) = read_rows(path, monitor)?;
+fn particles(path: &Path, at: f64, task: Task) -> Result<(Array2<f64>, Option<Array1<f64>>)> {
+    let Ok(rows) = read_snapshots(path, &SnapshotOptions::default(), task) else {
+        let (x, _) = read_rows(path, task)?;
         return Ok((x, None));
     };
     let chosen: Vec<usize> = (0..rows.times.len()).filter(|&i| rows.times[i] == at).collect();

@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Runs the command.
 pub fn simulate(arguments: &SimulateArguments, global: &Global) -> Result<String> {
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let potential = BenchmarkEnergy::parse(&arguments.potential).context("--potential")?;
     let interaction = arguments.interaction.as_deref().filter(|name| *name != "none");
     let interaction = interaction.map(BenchmarkEnergy::parse).transpose().context("--interaction")?;
@@ -31,12 +31,12 @@ pub fn simulate(arguments: &SimulateArguments, global: &Global) -> Result<String
         paired: arguments.paired,
         start: None,
         seed: global.seed,
-        monitor: &monitor,
+        task: progress.task(),
     };
     options.validate()?;
     if !global.dry_run {
         let snapshots = simulate_population(&options)?;
-        drop(monitor);
+        drop(progress);
         let views: Vec<_> = snapshots.iter().map(|(_, x)| x.view()).collect();
         let rows = TimedRows {
             times: snapshots.iter().flat_map(|(t, x)| std::iter::repeat_n(*t, x.nrows())).collect(),

@@ -14,9 +14,9 @@ use std::time::Instant;
 
 /// Runs the command.
 pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String> {
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let hold_out: HoldOut = arguments.hold_out.parse().context("--hold-out")?;
-    let (snapshots, heading) = read(&arguments.snapshots, &monitor)?;
+    let (snapshots, heading) = read(&arguments.snapshots, progress.task())?;
     let settings = ValidateOptions {
         hold_out,
         seeds: arguments.seeds,
@@ -24,10 +24,10 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
             ValidationMetric::W1 => Metric::W1,
             ValidationMetric::W2 => Metric::W2,
         },
-        fit: options(&arguments.energy, global, &monitor)?,
+        fit: options(&arguments.energy, global, progress.task())?,
     };
     if global.dry_run {
-        drop(monitor);
+        drop(progress);
         return Ok(match global.json {
             true => serde_json::to_string_pretty(&json!({ "snapshots": snapshots.times().len() }))? + "\n",
             false => format!("would validate energies of {heading}\n"),
@@ -39,7 +39,7 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
         false => error.into(),
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
+    drop(progress);
     if global.json {
         return Ok(serde_json::to_string_pretty(&report(&validation, seconds))? + "\n");
     }

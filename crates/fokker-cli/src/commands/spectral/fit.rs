@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use fokker::spectral::{
     Chosen, FitOptions, Pairs, Reference, Ridge, Rows, Shape, SolveOptions, SpectralFit, choose,
 };
-use fokker::{Blocks, Monitor};
+use fokker::{Blocks, Task};
 use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
@@ -23,13 +23,13 @@ pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
         std::iter::once(arguments.data.as_path()).chain(arguments.pairs.iter().map(Path::new)).collect();
     let file = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let mut rows = open_rows(&arguments.data)?;
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let reference = Reference::parse(&arguments.reference).context("--reference")?;
-    let reading = Rows { hold_out: arguments.hold_out, monitor: &monitor, ..Default::default() };
-    let solve = SolveOptions { ridge, monitor: &monitor, ..Default::default() };
+    let reading = Rows { hold_out: arguments.hold_out, task: progress.task(), ..Default::default() };
+    let solve = SolveOptions { ridge, task: progress.task(), ..Default::default() };
     let mut candidates = Vec::new();
     let mut names = Vec::new();
-    for (name, pairs) in all_pairs(&arguments.pairs, rows.dim(), &monitor)? {
+    for (name, pairs) in all_pairs(&arguments.pairs, rows.dim(), progress.task())? {
         for &degree in &arguments.degree {
             let gaussian_pairs = arguments.gaussian_pairs;
             let shape = Shape { degree, pairs: pairs.clone(), gaussian_pairs, ..Default::default() };
@@ -53,7 +53,7 @@ pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
     let start = Instant::now();
     let chosen = choose(&mut rows, &candidates).map_err(|error| named(error.into(), &arguments.data))?;
     let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
+    drop(progress);
     let fit = &chosen.fit;
     file.as_ref().map_or(Ok(()), |file| write_bytes(file, &fit.to_bytes()))?;
     let tried: Vec<_> = names
@@ -107,29 +107,29 @@ fn candidates_table(names: &[Named], chosen: &Chosen) -> String {
 }
 
 /// The sets of pairs asked for, with their names.
-fn all_pairs(texts: &[String], dim: usize, monitor: &dyn Monitor) -> Result<Vec<(String, Pairs)>> {
+fn all_pairs(texts: &[String], dim: usize, task: Task) -> Result<Vec<(String, Pairs)>> {
     if texts.is_empty() {
         let pairs = Pairs::auto(dim);
         let name = if pairs == Pairs::All { "all" } else { "none" };
         return Ok(vec![(name.to_owned(), pairs)]);
     }
-    texts.iter().map(|text| Ok((text.clone(), pairs(text, monitor)?))).collect()
+    texts.iter().map(|text| Ok((text.clone(), pairs(text, task)?))).collect()
 }
 
-fn pairs(text: &str, monitor: &dyn Monitor) -> Result<Pairs> {
+fn pairs(text: &str, task: Task) -> Result<Pairs> {
     if text.is_empty() {
         bail!("--pairs: an empty name in the list");
     }
     let path = Path::new(text);
     match Pairs::parse(text) {
         Ok(pairs) => Ok(pairs),
-        Err(_) if path.exists() => Ok(Pairs::List(read_pairs(path, monitor)?)),
+        Err(_) if path.exists() => Ok(Pairs::List(read_pairs(path, task)?)),
         Err(error) => Err(error).context("--pairs names no file either"),
     }
 }
 
-fn read_pairs(path: &Path, monitor: &dyn Monitor) -> Result<Vec<(usize, usize)>> {
-    let (list, _) = read_rows(path, monitor)?;
+fn read_pairs(path: &Path, task: Task) -> Result<Vec<(usize, usize)>> {
+    let (list, _) = read_rows(path, task)?;
     if list.ncols() != 2 {
         bail!("{}: has {} columns, expected two column numbers a row", path.display(), list.ncols());
     }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
 use fokker::spectral::{Corrector, Density, DrawOptions, Langevin, SpectralFit};
 use fokker::statistics::GaussianMixture;
-use fokker::{Limits, Monitor};
+use fokker::{Limits, Task};
 use ndarray::Array2;
 use serde_json::json;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
             Ok(format!("would draw {} samples of dimension {}\n", arguments.n, fit.dim()))
         });
     }
-    let monitor = Progress::new(global.quiet);
+    let progress = Progress::new(global.quiet);
     let options = DrawOptions {
         particles: arguments.n,
         steps: arguments.steps,
@@ -47,13 +47,13 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
             metropolis: arguments.metropolis.then_some(true),
         },
         seed: global.seed,
-        monitor: &monitor,
+        task: progress.task(),
         ..Default::default()
     };
     let start = Instant::now();
     let drawn = fit.sample(&options)?;
     let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
+    drop(progress);
     write_values(&file, "x", &Values::Rows(drawn.x.view()))?;
     let report = &drawn.report;
     for warning in &report.warnings {
@@ -99,8 +99,8 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
 }
 
 /// Rows to evaluate a fit at.
-fn points(path: &Path, fit: &SpectralFit, monitor: &dyn Monitor) -> Result<Array2<f64>> {
-    let (x, _) = read_rows(path, monitor)?;
+fn points(path: &Path, fit: &SpectralFit, task: Task) -> Result<Array2<f64>> {
+    let (x, _) = read_rows(path, task)?;
     if x.ncols() != fit.dim() {
         bail!("{}: has {} columns, the fit {}", path.display(), x.ncols(), fit.dim());
     }
@@ -119,18 +119,18 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
             arguments.score.display()
         );
     }
-    let monitor = Progress::new(global.quiet);
-    let x = points(&arguments.x, &fit, &monitor)?;
+    let progress = Progress::new(global.quiet);
+    let x = points(&arguments.x, &fit, progress.task())?;
     let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": x.nrows(), "output": output });
         return render(global, &plan, || Ok(format!("would evaluate {} log-densities\n", x.nrows())));
     }
     let start = Instant::now();
-    let log = fit.log_density_by(density, x.view(), &monitor);
+    let log = fit.log_density_by(density, x.view(), progress.task());
     let log = log.with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
-    drop(monitor);
+    drop(progress);
     write_values(&file, "log_density", &Values::Numbers(&log.to_vec()))?;
     let mean = log.mean().unwrap_or(f64::NAN);
     let summary = json!({
@@ -154,7 +154,7 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
         bail!("--at must be at least 0, found {}", arguments.at);
     }
     let fit = read_fit(&arguments.score)?;
-    let x = points(&arguments.x, &fit, &Progress::new(global.quiet))?;
+    let x = points(&arguments.x, &fit, Progress::new(global.quiet).task())?;
     let output = file.name();
     if global.dry_run {
         let plan = json!({ "n": x.nrows(), "output": output });
@@ -187,9 +187,9 @@ pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> 
             Ok(format!("would draw {} samples of {}\n", arguments.n, arguments.problem))
         });
     }
-    let monitor = Progress::new(global.quiet);
-    let (x, facts) = problem.sample(arguments.n, global.seed, &monitor)?;
-    drop(monitor);
+    let progress = Progress::new(global.quiet);
+    let (x, facts) = problem.sample(arguments.n, global.seed, progress.task())?;
+    drop(progress);
     write_values(&file, "x", &Values::Rows(x.view()))?;
     let mut summary = json!({ "problem": arguments.problem, "n": x.nrows(), "d": x.ncols() });
     for (name, value) in &facts {
@@ -248,13 +248,13 @@ impl Problem {
     }
 
     /// Samples, and numbers that are known of the law or of the sampling.
-    fn sample(&self, n: usize, seed: u64, monitor: &dyn Monitor) -> Result<(Array2<f64>, Facts)> {
+    fn sample(&self, n: usize, seed: u64, task: Task) -> Result<(Array2<f64>, Facts)> {
         Ok(match self {
             Problem::Chain(chain) => (chain.sample(n, seed), vec![("log Z", chain.log_partition())]),
             Problem::DoubleWell(well) => (well.sample(n, seed), vec![("log Z", well.log_partition())]),
             Problem::Mixture(mixture) => (mixture.sample(n, seed), vec![]),
             Problem::Lattice(lattice) => {
-                let options = LatticeOptions { draws: n, seed, monitor, ..Default::default() };
+                let options = LatticeOptions { draws: n, seed, task, ..Default::default() };
                 let sample = lattice.sample(&options)?;
                 let facts = vec![
                     ("accepted", sample.acceptance),

@@ -13,7 +13,7 @@ use super::vector::{self, read_vector};
 use super::write::{Values, columns, write_csv, write_npz};
 use super::{Format, at, format, npz, read_rows};
 use anyhow::{Result, bail};
-use fokker::Monitor;
+use fokker::Task;
 use fokker::population::Labels;
 use ndarray::{Array1, Array2};
 use std::path::Path;
@@ -66,10 +66,10 @@ struct Labelled {
 ///
 /// # Errors
 /// One line that starts with the path of the file at fault.
-pub fn read_snapshots(path: &Path, options: &SnapshotOptions, monitor: &dyn Monitor) -> Result<TimedRows> {
+pub fn read_snapshots(path: &Path, options: &SnapshotOptions, task: Task) -> Result<TimedRows> {
     let labelled = match options.labels {
-        Some(labels) => with_labels(path, labels, options, monitor)?,
-        None => alone(path, options, monitor)?,
+        Some(labels) => with_labels(path, labels, options, task)?,
+        None => alone(path, options, task)?,
     };
     let (times, words) =
         labelled.labels.times(options.times).map_err(|e| at(options.labels.unwrap_or(path), e.into()))?;
@@ -83,16 +83,11 @@ pub fn read_snapshots(path: &Path, options: &SnapshotOptions, monitor: &dyn Moni
 }
 
 /// Rows of any format, times from another file.
-fn with_labels(
-    path: &Path,
-    labels_path: &Path,
-    options: &SnapshotOptions,
-    monitor: &dyn Monitor,
-) -> Result<Labelled> {
+fn with_labels(path: &Path, labels_path: &Path, options: &SnapshotOptions, task: Task) -> Result<Labelled> {
     if let Some(column) = options.time {
         bail!("{}: times are either the column {column:?} or in {}", path.display(), labels_path.display());
     }
-    let (x, description) = read_rows(path, monitor)?;
+    let (x, description) = read_rows(path, task)?;
     let labels = read_labels(labels_path, x.nrows())?;
     if labels.len() != x.nrows() {
         bail!(
@@ -107,7 +102,7 @@ fn with_labels(
 }
 
 /// A file that holds the times itself.
-fn alone(path: &Path, options: &SnapshotOptions, monitor: &dyn Monitor) -> Result<Labelled> {
+fn alone(path: &Path, options: &SnapshotOptions, task: Task) -> Result<Labelled> {
     let source = source::open(path).map_err(|e| at(path, e))?;
     if source.head.starts_with(h5ad::MAGIC) {
         if source.gzipped {
@@ -119,20 +114,20 @@ fn alone(path: &Path, options: &SnapshotOptions, monitor: &dyn Monitor) -> Resul
         bail!("{}: is no .h5ad, so --rep {rep} names nothing in it", path.display());
     }
     match format(&source).map_err(|e| at(path, e))? {
-        Format::Text => table::read(source, options.time, monitor).map_err(|e| at(path, e)),
-        Format::Npz => archive(path, &source, monitor),
+        Format::Text => table::read(source, options.time, task).map_err(|e| at(path, e)),
+        Format::Npz => archive(path, &source, task),
         _ => {
             bail!("{}: holds rows without times: give --labels, a file with one for each row", path.display())
         }
     }
 }
 
-fn archive(path: &Path, source: &Source, monitor: &dyn Monitor) -> Result<Labelled> {
+fn archive(path: &Path, source: &Source, task: Task) -> Result<Labelled> {
     let list = |key: &str| -> Result<Option<Vec<f64>>> {
         let found: Option<Stored> = npz::open_key(path, source, key)?;
         found.map(vector::stored).transpose().map_err(|e| anyhow::anyhow!("array '{key}' {e}"))
     };
-    let (x, description) = read_rows(path, monitor)?;
+    let (x, description) = read_rows(path, task)?;
     let read = || {
         let Some(time) = list("time")? else {
             bail!("has no array 'time': save x and time, or give --labels");

@@ -5,7 +5,7 @@ use crate::files::MEMORY;
 use crate::files::source::Source;
 use crate::files::text::{Lines, Separator, each_field, number, separator, shown};
 use anyhow::{Result, anyhow, bail};
-use fokker::Monitor;
+use fokker::Task;
 use fokker::population::Labels;
 use ndarray::{Array1, Array2};
 
@@ -23,7 +23,7 @@ struct Columns {
     separator: Separator,
 }
 
-pub fn read(source: Source, time: Option<&str>, monitor: &dyn Monitor) -> Result<Labelled> {
+pub fn read(source: Source, time: Option<&str>, task: Task) -> Result<Labelled> {
     let extension = source.extension.clone();
     let mut lines = Lines::new(source)?;
     if !lines.advance()? {
@@ -41,8 +41,8 @@ pub fn read(source: Source, time: Option<&str>, monitor: &dyn Monitor) -> Result
         if x.len() * 8 > MEMORY {
             bail!("the rows take more than {} GiB of memory: give fewer of them", MEMORY >> 30);
         }
-        if labels.len() % REPORT == 0 && monitor.progress("reading rows", labels.len(), 0).is_break() {
-            return Err(fokker::Error::Interrupted.into());
+        if labels.len() % REPORT == 0 {
+            task.tick("reading rows", labels.len(), 0)?;
         }
     }
     if x.is_empty() {

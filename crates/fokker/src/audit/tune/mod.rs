@@ -31,7 +31,7 @@ use super::{Audit, ErrorReport, Start};
 use crate::process::{Grid, Schedule};
 use crate::sampling::{Scheme, evaluations};
 use crate::statistics::Gaussian;
-use crate::{Error, Limits, Monitor, Result};
+use crate::{Error, Limits, Result, Task};
 use objective::{Ending, Objective};
 use rayon::prelude::*;
 
@@ -65,8 +65,8 @@ pub struct TuneOptions<'a> {
     pub robust: Robust,
     /// Iterations of L-BFGS from each start.
     pub iterations: usize,
-    /// Hears of finished starts.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in finished starts, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for TuneOptions<'_> {
@@ -76,7 +76,7 @@ impl Default for TuneOptions<'_> {
             stop: None,
             robust: Robust::Average,
             iterations: 300,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -138,10 +138,7 @@ pub fn tune(
             .map(|(ending, grid, _)| {
                 let tuned = objective.minimise(*ending, grid, iterations);
                 let scored = tuned.and_then(|grid| exact(&grid).ok().map(|w2| (*ending, grid, w2)));
-                match options.monitor.progress("tuning", phase, 2).is_break() {
-                    true => Err(Error::Interrupted),
-                    false => Ok(scored),
-                }
+                options.task.tick("tuning", phase, 2).map(|()| scored)
             })
             .filter_map(Result::transpose)
             .collect::<Result<_>>()?;

@@ -103,9 +103,7 @@ impl<'o, 'a> Run<'o, 'a> {
     fn advance(&mut self, intervals: usize) -> Result<()> {
         for _ in 0..intervals * self.options.sub_steps {
             let total = (self.options.snapshots - 1) * self.options.sub_steps;
-            if self.options.monitor.progress("population", self.step, total).is_break() {
-                return Err(Error::Interrupted);
-            }
+            self.options.task.tick("population", self.step, total)?;
             self.step += 1;
             self.x = self.next()?;
         }

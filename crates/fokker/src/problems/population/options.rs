@@ -2,7 +2,7 @@
 
 use super::Gradient;
 use crate::sampling::BLOCK;
-use crate::{Error, Monitor, Result};
+use crate::{Error, Result, Task};
 use ndarray::ArrayView2;
 
 /// Options of [`simulate_population`](super::simulate_population).
@@ -31,8 +31,8 @@ pub struct PopulationOptions<'a> {
     pub start: Option<ArrayView2<'a, f64>>,
     /// Seed of start and noise.
     pub seed: u64,
-    /// Hears of progress, in Euler steps of a population.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in Euler steps of a population, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for PopulationOptions<'_> {
@@ -49,7 +49,7 @@ impl Default for PopulationOptions<'_> {
             paired: false,
             start: None,
             seed: 0,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::density::{Kernel, shares};
 use super::{Gaussian, GaussianMixture};
 use crate::statistics::weights::normalised;
 use crate::statistics::{KMeansOptions, kmeans};
-use crate::{Error, Monitor, Result, in_parallel};
+use crate::{Error, Result, Task, in_parallel};
 use fokker_linalg::{gram_accumulate_panel, matmul, mirror_lower};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
@@ -25,8 +25,8 @@ pub struct MixtureOptions<'a> {
     pub tolerance: f64,
     /// Seed of the start.
     pub seed: u64,
-    /// Hears of progress, in iterations.
-    pub monitor: &'a dyn Monitor,
+    /// Progress, in iterations, and cancellation.
+    pub task: Task<'a>,
 }
 
 impl Default for MixtureOptions<'_> {
@@ -37,7 +37,7 @@ impl Default for MixtureOptions<'_> {
             iterations: 300,
             tolerance: 1e-4,
             seed: 0,
-            monitor: &(),
+            task: Task::silent(),
         }
     }
 }
@@ -128,9 +128,7 @@ impl GaussianMixture {
         let (mut responsibilities, mut likelihood) = rows.expect(&mixture)?;
         let (mut iterations, mut converged) = (0, false);
         while iterations < options.iterations && !converged {
-            if options.monitor.progress("mixture", iterations, options.iterations).is_break() {
-                return Err(Error::Interrupted);
-            }
+            options.task.tick("mixture", iterations, options.iterations)?;
             mixture = rows.maximise(&responsibilities, options.ridge, Some(&mixture))?;
             let before = likelihood;
             (responsibilities, likelihood) = rows.expect(&mixture)?;
@@ -198,7 +196,7 @@ impl Rows {
         let settings = KMeansOptions {
             clusters: options.components,
             seed: options.seed,
-            monitor: options.monitor,
+            task: options.task,
             ..Default::default()
         };
         let clusters = kmeans(self.z.view(), Some(self.weights.view()), &settings)?;
