@@ -240,7 +240,8 @@ class PopulationEnergy(Estimator):
         ``persistence`` (nothing moves), ``affine`` (a Gaussian map), ``ot_interpolation``, ``fit`` (one
         step), ``cumulative`` (from the first snapshot) and ``cumulative_affine``; of all these
         ``energy_distance`` and ``spread`` (in that of the truth); what was ``chosen``; and the in-sample
-        ``roll_out``.
+        ``roll_out``. Predictions whose particles leave the range of numbers on their way are None, and
+        ``lost`` says how many and why; a fit that has one is no better than what it is compared with.
         """
         rows, _ = self._observed(X)
         weights = weights_of(sample_weight, rows)

@@ -172,6 +172,18 @@ pub fn population_validate<'py>(
         roll_out.append(entry)?;
     }
     out.set_item("roll_out", roll_out)?;
+    let lost = PyList::empty(py);
+    for one in &found.lost {
+        let entry = PyDict::new(py);
+        entry.set_item("prediction", one.prediction)?;
+        entry.set_item("seed", one.seed)?;
+        entry.set_item("from", one.from)?;
+        entry.set_item("to", one.to)?;
+        entry.set_item("particles", one.particles)?;
+        entry.set_item("reason", &one.reason)?;
+        lost.append(entry)?;
+    }
+    out.set_item("lost", lost)?;
     Ok(out)
 }
 

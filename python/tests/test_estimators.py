@@ -106,6 +106,17 @@ def test_validation_is_honest():
     assert not hasattr(energy, "times_")
 
 
+def test_a_prediction_that_loses_particles_is_none():
+    # x → x/10: the implicit step y = x − 9y has no fixed point that iterations reach.
+    x = np.concatenate([np.arange(1.0, 41.0) * 0.1**t for t in range(3)])[:, None]
+    energy = fokker.PopulationEnergy(potential_features="poly:2", scheme="implicit", ridge=1e-6)
+    found = energy.validate(x, np.repeat([0, 1, 2], 40), seeds=1)
+    assert found["verdict"] == "worse" and found["mean"]["fit"] is None
+    assert found["mean"]["affine"] < found["mean"]["persistence"]
+    assert [one["prediction"] for one in found["lost"]].count("fit") == 2
+    assert found["lost"][0]["particles"] > 0 and "implicit step" in found["lost"][0]["reason"]
+
+
 @pytest.mark.parametrize(
     "estimator, arguments",
     [(fokker.SpectralDensity(reference="hermite", degree=2), (X,)), (ENERGY, (SNAPSHOTS, TIMES))],

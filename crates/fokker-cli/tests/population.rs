@@ -177,3 +177,24 @@ fn embryoid_bodies_of_a_time_held_out_are_predicted() {
     assert!(number(&mean, "fit") <= 0.75, "{mean}");
     assert!((number(&mean, "ot_interpolation") - 0.737).abs() < 0.005, "{mean}");
 }
+
+#[test]
+fn a_prediction_that_loses_particles_is_a_row_and_the_table_stays() {
+    // x → x/10: the implicit step y = x − 9y of such an energy has no fixed point that iterations reach.
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize, t: i32| format!("{},{t}\n", (1.0 + i as f64) * 0.1f64.powi(t));
+    let rows: String = (0..3).flat_map(|t| (0..40).map(move |i| row(i, t))).collect();
+    std::fs::write(folder.path().join("x.csv"), format!("x,time\n{rows}")).unwrap();
+    let line = "validate x.csv --scheme implicit --potential poly:2 --ridge 1e-6 --seeds 1";
+    let report = json(folder.path(), line);
+    assert_eq!((&report["verdict"], &report["rolled_out"]["verdict"]), (&"worse".into(), &"worse".into()));
+    assert!(report["mean"]["fit"].is_null() && report["mean"]["cumulative"].is_null());
+    assert!(number(&report["mean"], "affine") < number(&report["mean"], "persistence"));
+    let lost = report["lost"].as_array().unwrap();
+    let named = |name: &str| lost.iter().filter(|one| one["prediction"] == name).count();
+    assert_eq!([named("fit"), named("cumulative"), named("roll_out")], [2, 2, 2]);
+    assert!(number(&lost[0], "particles") > 0.0);
+    let text = succeed_in(folder.path(), &format!("population {line}"));
+    assert!(text.contains("particles are lost on their way") && text.contains("lost, and without"), "{text}");
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+}

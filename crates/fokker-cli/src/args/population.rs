@@ -62,7 +62,8 @@ Verdict: by the debiased energy distance; fit − it beside its standard error (
   particles, in that of those seen
 JSON: verdict, against [baseline, difference, standard_error, verdict], rolled_out (the same for
   cumulative), steps [from, to, distances by name, energy_distance, spread], mean, sd (over seeds, of
-  the mean; null for one), energy_distance, spread, chosen, roll_out (in-sample)";
+  the mean; null for one), energy_distance, spread, chosen, roll_out (in-sample), lost
+  [prediction, seed, from, to, particles, reason]: those without a number (null)";
 
 const SIMULATE_HELP: &str = "\
 Example:

@@ -116,7 +116,7 @@ fn population() -> fokker::Result<String> {
          and Tang, seen six times; one linear solve on half of them. The others, one snapshot later,\n\
          are predicted to within W1 {} (nothing moves: {}, affine map: {});\n\
          `fokker population validate` does it for your cells.\n",
-        number(mean.fit),
+        mean.fit.map_or_else(|| "–".to_owned(), number),
         number(mean.persistence),
         number(mean.affine)
     ))

@@ -159,7 +159,11 @@ impl Search<'_> {
             let first = ridge;
             for other in RIDGES.into_iter().filter(|&other| first != Ridge::Relative(other)) {
                 compared += 1;
-                let energy = candidate.problem.energy(&candidate.paths, other)?;
+                // A ridge that fails on these data is not the best.
+                let energy = match candidate.problem.energy(&candidate.paths, other) {
+                    Err(Error::Numerical { .. } | Error::Linalg(_)) => continue,
+                    energy => energy?,
+                };
                 let found = self.judge.error(&energy, self.options)?;
                 if found < score {
                     (score, ridge) = (found, Ridge::Relative(other));

@@ -116,7 +116,7 @@ pub use interaction::{PairFunctions, PairSpec};
 pub use labels::Labels;
 pub use options::{CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
 pub use predict::{PredictOptions, predict};
-pub use predictions::{Metric, Predictions, RollOut, Step};
+pub use predictions::{Lost, Metric, Predictions, RollOut, Step};
 pub use snapshots::{Cloud, Snapshots};
 pub use split::{split, split_snapshots};
 pub use validate::{HoldOut, ValidateOptions, Validation, validate};

@@ -79,19 +79,42 @@ pub fn predict(
     times: &[f64],
     options: &PredictOptions,
 ) -> Result<Vec<Array2<f64>>> {
+    match follow(energy, x, from, times, options)? {
+        (clouds, None) => Ok(clouds),
+        (_, Some(loss)) => Err(Error::Numerical { what: "the prediction", reason: loss.reason }),
+    }
+}
+
+/// Particles that do not arrive, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Loss {
+    pub particles: usize,
+    pub reason: String,
+}
+
+/// [`predict`], with the clouds of the times that are reached before particles are lost.
+pub(super) fn follow(
+    energy: &Energy,
+    x: ArrayView2<f64>,
+    from: f64,
+    times: &[f64],
+    options: &PredictOptions,
+) -> Result<(Vec<Array2<f64>>, Option<Loss>)> {
     check(energy, x, from, times, options)?;
     let weights = crate::statistics::normalised(options.weights, x.nrows())?;
     let steps = plan(energy, from, times, options.steps_per_interval)?;
     let mut walk = Walk { energy, weights, x: x.to_owned(), step: 0, options };
     let mut clouds = Vec::with_capacity(times.len());
     for (done, &(t, h, arrives)) in steps.iter().enumerate() {
-        walk.advance(t, h)?;
+        if let Err(loss) = walk.advance(t, h) {
+            return Ok((clouds, Some(loss)));
+        }
         options.task.tick("predicting", done + 1, steps.len())?;
         if arrives {
             clouds.push(walk.x.clone());
         }
     }
-    Ok(clouds)
+    Ok((clouds, None))
 }
 
 fn check(
@@ -188,7 +211,7 @@ impl Walk<'_, '_> {
         out
     }
 
-    fn advance(&mut self, t: f64, h: f64) -> Result<()> {
+    fn advance(&mut self, t: f64, h: f64) -> std::result::Result<(), Loss> {
         // A potential per interval is that of the interval stepped over, at its end too.
         let inside = t + 0.5 * h;
         let at = |time: f64| match self.energy.potential.as_ref().map(|term| term.time) {
@@ -210,25 +233,27 @@ impl Walk<'_, '_> {
         if let Some(theta) = self.energy.temperature.filter(|_| self.options.noise) {
             self.diffuse((2.0 * theta * h).sqrt());
         }
-        match self.x.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            Some(((row, _), _)) => Err(Error::Numerical {
-                what: "the prediction",
-                reason: format!(
-                    "particle {row} leaves the range of numbers after time {t}; take more steps per interval"
-                ),
-            }),
-            None => Ok(()),
+        let particles = rows(&self.x, |x| !x.is_finite());
+        if particles == 0 {
+            return Ok(());
         }
+        let reason = format!(
+            "{particles} of {} particles leave the range of numbers after time {t}; take more steps per interval",
+            self.x.nrows()
+        );
+        Err(Loss { particles, reason })
     }
 
     /// y = x + h v(y), by fixed-point iteration.
-    fn implicit(&self, t: f64, h: f64) -> Result<Array2<f64>> {
+    fn implicit(&self, t: f64, h: f64) -> std::result::Result<Array2<f64>, Loss> {
         let mut y = &self.x + &(self.velocity(t, &self.x) * h);
         let scale = self.x.iter().fold(1e-300, |scale: f64, x| scale.max(x.abs()));
+        let mut moved = Array2::zeros(y.dim());
         let mut change = f64::INFINITY;
         for _ in 0..ITERATIONS {
             let next = &self.x + &(self.velocity(t, &y) * h);
-            change = next.iter().zip(&y).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+            moved = &next - &y;
+            change = moved.iter().fold(0.0, |most: f64, moved| most.max(moved.abs()));
             y = next;
             if !(change > 1e-12 * scale && change.is_finite()) {
                 break;
@@ -237,11 +262,16 @@ impl Walk<'_, '_> {
         if change <= 1e-12 * scale {
             return Ok(y);
         }
+        let particles = rows(&moved, |moved| moved.is_nan() || moved.abs() > 1e-12 * scale);
+        let how = match change.is_finite() {
+            true => format!("still move by up to {change:.1e} after {ITERATIONS} iterations"),
+            false => "leave the range of numbers in iterations".to_owned(),
+        };
         let reason = format!(
-            "particles still move by {change:.1e} after {ITERATIONS} iterations of a step of {h}; \
-             take more steps per interval"
+            "{particles} of {} particles {how} of an implicit step of {h}; take more steps per interval",
+            y.nrows()
         );
-        Err(Error::Numerical { what: "the implicit step", reason })
+        Err(Loss { particles, reason })
     }
 
     fn diffuse(&mut self, scale: f64) {
@@ -254,4 +284,9 @@ impl Walk<'_, '_> {
             block.scaled_add(scale, &normals[0].slice_axis(Axis(0), rows));
         }
     }
+}
+
+/// How many rows have such an entry.
+pub(super) fn rows(x: &Array2<f64>, such: impl Fn(f64) -> bool) -> usize {
+    x.rows().into_iter().filter(|row| row.iter().any(|&x| such(x))).count()
 }

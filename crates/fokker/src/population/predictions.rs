@@ -38,10 +38,10 @@ pub struct Predictions<T = f64> {
     pub affine: T,
     /// McCann interpolation between the neighbouring snapshots; for held-out times only.
     pub ot_interpolation: Option<T>,
-    /// The fitted energy, from the snapshot before.
-    pub fit: T,
-    /// The fitted energy, from the first snapshot.
-    pub cumulative: T,
+    /// The fitted energy, from the snapshot before; none where particles are lost.
+    pub fit: Option<T>,
+    /// The fitted energy, from the first snapshot; none where particles are lost.
+    pub cumulative: Option<T>,
     /// The affine maps one after the other, from the first snapshot.
     pub cumulative_affine: T,
 }
@@ -53,8 +53,8 @@ impl<T> Predictions<T> {
             persistence: f(&self.persistence),
             affine: f(&self.affine),
             ot_interpolation: self.ot_interpolation.as_ref().map(&mut f),
-            fit: f(&self.fit),
-            cumulative: f(&self.cumulative),
+            fit: self.fit.as_ref().map(&mut f),
+            cumulative: self.cumulative.as_ref().map(&mut f),
             cumulative_affine: f(&self.cumulative_affine),
         }
     }
@@ -77,14 +77,17 @@ impl Predictions<Option<f64>> {
 impl Predictions {
     pub(super) fn each(all: &[Predictions], combine: impl Fn(&[f64]) -> f64) -> Predictions {
         let field = |f: &dyn Fn(&Predictions) -> f64| combine(&all.iter().map(f).collect::<Vec<_>>());
-        let interpolations: Option<Vec<f64>> = all.iter().map(|d| d.ot_interpolation).collect();
+        let known = |f: &dyn Fn(&Predictions) -> Option<f64>| {
+            let values: Option<Vec<f64>> = all.iter().map(f).collect();
+            values.map(|values| combine(&values))
+        };
         Predictions {
             floor: field(&|d| d.floor),
             persistence: field(&|d| d.persistence),
             affine: field(&|d| d.affine),
-            ot_interpolation: interpolations.map(|values| combine(&values)),
-            fit: field(&|d| d.fit),
-            cumulative: field(&|d| d.cumulative),
+            ot_interpolation: known(&|d| d.ot_interpolation),
+            fit: known(&|d| d.fit),
+            cumulative: known(&|d| d.cumulative),
             cumulative_affine: field(&|d| d.cumulative_affine),
         }
     }
@@ -120,10 +123,27 @@ pub struct Step {
 pub struct RollOut {
     /// Time that they are moved to.
     pub to: f64,
-    /// Distance there of the particles moved by the energy.
-    pub fit: f64,
+    /// Distance there of the particles moved by the energy; none where some are lost.
+    pub fit: Option<f64>,
     /// Distance of those moved by affine maps one after the other.
     pub affine: f64,
+}
+
+/// A prediction by the fit that has no number, because particles are lost on their way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lost {
+    /// `fit`, `cumulative` or `roll_out`.
+    pub prediction: &'static str,
+    /// Seed of the split.
+    pub seed: u64,
+    /// Time that particles start at.
+    pub from: f64,
+    /// Time that they do not reach.
+    pub to: f64,
+    /// How many do not.
+    pub particles: usize,
+    /// In words.
+    pub reason: String,
 }
 
 pub(super) fn average(values: &[f64]) -> f64 {

@@ -1,14 +1,16 @@
 //! The predictions of one validation, and what each is measured by.
 
 use super::baselines::{AffineMap, interpolate};
-use super::predictions::{Metric, Predictions, RollOut, Step};
+use super::predict::{Loss, follow, rows};
+use super::predictions::{Lost, Metric, Predictions, RollOut, Step};
 use super::split::sample;
 use super::verdict::{Comparison, Difference, Moved, Score, Seen};
-use super::{
-    Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, predict, split, split_snapshots,
-};
+use super::{Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, split, split_snapshots};
 use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, Axis};
+
+/// Coordinates beyond it have distances whose squares are no numbers.
+const FARTHEST: f64 = 1e100;
 
 /// Snapshots, how energies are fitted to a part of them, and how the rest is measured.
 pub(super) struct Run<'a> {
@@ -23,7 +25,11 @@ pub(super) struct Outcome {
     pub against: Vec<Comparison>,
     pub rolled_out: Comparison,
     pub chosen: Vec<Chosen>,
+    pub lost: Vec<Lost>,
 }
+
+/// Particles at the time that they were moved to, if none is lost before.
+type Arrived = std::result::Result<Array2<f64>, Loss>;
 
 /// Everything measured of one prediction of a step.
 struct Measured {
@@ -37,6 +43,7 @@ struct Trial {
     from: usize,
     to: usize,
     measured: Predictions<Measured>,
+    lost: Vec<Lost>,
 }
 
 /// Picks one of the predictions, where there is it.
@@ -73,18 +80,21 @@ impl Run<'_> {
             let one = |x: &Array2<f64>| self.measure(&Moved::each(with_points(from, x.clone())), from, &to);
             let roll =
                 |x: &Array2<f64>| self.measure(&Moved::each(with_points(first, x.clone())), first, &to);
+            let mut lost = Vec::new();
+            let fit = self.arrived("fit", (i, i + 1), &step[0], &mut lost);
+            let cumulative = self.arrived("cumulative", (0, i + 1), &rolled[i], &mut lost);
             let measured = Predictions {
                 floor: self.measure(&Moved::each(other.clone()), &other, &to)?,
                 persistence: one(&from.x)?,
                 affine: one(&map.apply(&from.x, 1.0))?,
                 ot_interpolation: None,
-                fit: one(&step[0])?,
-                cumulative: roll(&rolled[i])?,
+                fit: fit.map(one).transpose()?,
+                cumulative: cumulative.map(roll).transpose()?,
                 cumulative_affine: roll(&chained)?,
             };
-            Ok(Trial { from: i, to: i + 1, measured })
+            Ok(Trial { from: i, to: i + 1, measured, lost })
         })?;
-        Ok(self.outcome(&trials, clouds, vec![fitted.chosen]))
+        Ok(self.outcome(trials, clouds, vec![fitted.chosen]))
     }
 
     /// Each inner snapshot held out in turn.
@@ -104,7 +114,7 @@ impl Run<'_> {
             chosen.push(choice);
             Ok(trial)
         })?;
-        Ok(self.outcome(&trials, self.snapshots.clouds(), chosen))
+        Ok(self.outcome(trials, self.snapshots.clouds(), chosen))
     }
 
     /// The snapshot at index `t` held out.
@@ -116,6 +126,9 @@ impl Run<'_> {
         let target = &times[t..t + 1];
         let step = self.moved(&fitted.energy, before, times[t - 1], target)?;
         let rolled = self.moved(&fitted.energy, first, times[0], target)?;
+        let mut lost = Vec::new();
+        let fit = self.arrived("fit", (t - 1, t), &step[0], &mut lost);
+        let cumulative = self.arrived("cumulative", (0, t), &rolled[0], &mut lost);
         let share = (times[t] - times[t - 1]) / (times[t + 1] - times[t - 1]);
         let map = AffineMap::between(before, after)?;
         let chained = map.apply(&chain(&clouds[..t])?, share);
@@ -133,11 +146,11 @@ impl Run<'_> {
                 before,
                 &to,
             )?),
-            fit: one(&step[0])?,
-            cumulative: roll(&rolled[0])?,
+            fit: fit.map(one).transpose()?,
+            cumulative: cumulative.map(roll).transpose()?,
             cumulative_affine: roll(&chained)?,
         };
-        Ok((Trial { from: t - 1, to: t, measured }, fitted.chosen))
+        Ok((Trial { from: t - 1, to: t, measured, lost }, fitted.chosen))
     }
 
     /// Steps one after the other, with progress.
@@ -171,7 +184,7 @@ impl Run<'_> {
 
     /// The cloud's particles moved by the energy to later times. A negative temperature cannot be drawn
     /// from, so its particles follow the drift alone.
-    fn moved(&self, energy: &Energy, cloud: &Cloud, from: f64, times: &[f64]) -> Result<Vec<Array2<f64>>> {
+    fn moved(&self, energy: &Energy, cloud: &Cloud, from: f64, times: &[f64]) -> Result<Vec<Arrived>> {
         let options = PredictOptions {
             noise: energy.temperature.is_some_and(|theta| theta > 0.0),
             weights: Some(cloud.weights.view()),
@@ -179,12 +192,41 @@ impl Run<'_> {
             task: self.quiet(),
             ..Default::default()
         };
-        predict(energy, cloud.x.view(), from, times, &options)
+        let (clouds, loss) = follow(energy, cloud.x.view(), from, times, &options)?;
+        let mut arrived: Vec<Arrived> = clouds.into_iter().map(within).collect();
+        // Who is lost stays lost.
+        if let Some(first) = arrived.iter().position(|one| one.is_err()) {
+            let loss = arrived[first].clone();
+            arrived[first..].fill(loss);
+        }
+        if let Some(loss) = loss {
+            let last = arrived.last().filter(|one| one.is_err()).cloned();
+            arrived.resize(times.len(), last.unwrap_or(Err(loss)));
+        }
+        Ok(arrived)
     }
 
-    fn outcome(&self, trials: &[Trial], clouds: &[Cloud], chosen: Vec<Chosen>) -> Outcome {
+    /// The particles that the energy moves from one snapshot to another; a row of `lost` where some are.
+    fn arrived<'a>(
+        &self,
+        prediction: &'static str,
+        (from, to): (usize, usize),
+        arrived: &'a Arrived,
+        lost: &mut Vec<Lost>,
+    ) -> Option<&'a Array2<f64>> {
         let times = self.snapshots.times();
-        let steps = trials.iter().map(|Trial { from, to, measured }| Step {
+        let (seed, from, to) = (self.fit.seed, times[from], times[to]);
+        let Loss { particles, reason } = match arrived {
+            Ok(x) => return Some(x),
+            Err(loss) => loss.clone(),
+        };
+        lost.push(Lost { prediction, seed, from, to, particles, reason });
+        None
+    }
+
+    fn outcome(&self, trials: Vec<Trial>, clouds: &[Cloud], chosen: Vec<Chosen>) -> Outcome {
+        let times = self.snapshots.times();
+        let steps = trials.iter().map(|Trial { from, to, measured, .. }| Step {
             from: times[*from],
             to: times[*to],
             distances: measured.map(|one| one.distance),
@@ -199,25 +241,40 @@ impl Run<'_> {
         let share = 1.0 / trials.len() as f64;
         let compared = |name, fit: Of, baseline: Of, first: Option<usize>| {
             let mut difference = Difference::new(clouds);
-            for trial in trials {
+            for trial in &trials {
                 let roles = (first.unwrap_or(trial.from), trial.to);
                 difference.add(roles, share, trial.score(fit), trial.score(baseline));
             }
-            difference.compared_with(name, clouds)
+            let lost = trials.iter().any(|trial| fit(&trial.measured).is_none());
+            Comparison { lost, ..difference.compared_with(name, clouds) }
         };
         let there = baselines.into_iter().filter(|(_, of)| of(&trials[0].measured).is_some());
         Outcome {
             steps: steps.collect(),
-            against: there.map(|(name, of)| compared(name, |all| Some(&all.fit), of, None)).collect(),
+            against: there.map(|(name, of)| compared(name, |all| all.fit.as_ref(), of, None)).collect(),
             rolled_out: compared(
                 "cumulative_affine",
-                |all| Some(&all.cumulative),
+                |all| all.cumulative.as_ref(),
                 |all| Some(&all.cumulative_affine),
                 Some(0),
             ),
             chosen,
+            lost: trials.into_iter().flat_map(|trial| trial.lost).collect(),
         }
     }
+}
+
+/// The cloud if distances to it are numbers.
+fn within(x: Array2<f64>) -> Arrived {
+    let particles = rows(&x, |x| x.abs() > FARTHEST);
+    if particles == 0 {
+        return Ok(x);
+    }
+    let reason = format!(
+        "{particles} of {} particles are beyond {FARTHEST:e}, where no distance is measured",
+        x.nrows()
+    );
+    Err(Loss { particles, reason })
 }
 
 /// The first cloud moved by affine maps to the last, one after the other.
@@ -240,15 +297,18 @@ fn spread(cloud: &Cloud) -> f64 {
 }
 
 /// All particles of the first time moved to each later one by an energy fitted to everything.
-pub(super) fn roll_out(run: &Run) -> Result<Vec<RollOut>> {
+pub(super) fn roll_out(run: &Run) -> Result<(Vec<RollOut>, Vec<Lost>)> {
     let energy = fit(run.snapshots, &run.fit)?.energy;
     let (times, clouds) = (run.snapshots.times(), run.snapshots.clouds());
     let moved = run.moved(&energy, &clouds[0], times[0], &times[1..])?;
-    let to_truth =
-        |x: Array2<f64>, t: usize| run.metric.between(&with_points(&clouds[0], x), &clouds[t], run.quiet());
-    let each = moved.into_iter().zip(1..);
-    each.map(|(x, t)| {
-        Ok(RollOut { to: times[t], fit: to_truth(x, t)?, affine: to_truth(chain(&clouds[..=t])?, t)? })
-    })
-    .collect()
+    let to_truth = |x: &Array2<f64>, t: usize| {
+        run.metric.between(&with_points(&clouds[0], x.clone()), &clouds[t], run.quiet())
+    };
+    let mut lost = Vec::new();
+    let each = moved.iter().zip(1..).map(|(moved, t)| {
+        let fit = run.arrived("roll_out", (0, t), moved, &mut lost).map(|x| to_truth(x, t)).transpose()?;
+        Ok(RollOut { to: times[t], fit, affine: to_truth(&chain(&clouds[..=t])?, t)? })
+    });
+    let each = each.collect::<Result<_>>()?;
+    Ok((each, lost))
 }

@@ -1,6 +1,6 @@
 //! Honest validation: held-out particles and held-out times, beside what needs no energy.
 
-use super::predictions::{Metric, Predictions, RollOut, Step, average};
+use super::predictions::{Lost, Metric, Predictions, RollOut, Step, average};
 use super::trials::{Outcome, Run, roll_out};
 use super::verdict::{Comparison, Verdict, overall};
 use super::{Chosen, FitOptions, Snapshots};
@@ -82,6 +82,9 @@ pub struct Validation {
     /// In-sample, as papers print it: all particles of the first time moved to each later one by
     /// the energy fitted to everything.
     pub roll_out: Vec<RollOut>,
+    /// Predictions by the fit that have no number, because particles are lost on their way; means over them
+    /// have none either.
+    pub lost: Vec<Lost>,
 }
 
 /// Validates fits by particles or times that they have not seen.
@@ -110,10 +113,13 @@ pub struct Validation {
 /// U = 2 mean|p − y| − mean_{i≠j}|p_i − p_j| − mean_{i≠j}|y_i − y_j|         p moved, y seen
 /// Δ = U(fit) − U(baseline), mean over steps; its error by leaving out each particle in both its roles
 /// several seeds: mean Δ, with the mean of their errors
-/// better: Δ + 1.645 se < 0 for every baseline; worse: Δ − 1.645 se > 0 for one
+/// better: Δ + 1.645 se < 0 for every baseline; worse: Δ − 1.645 se > 0 for one, or particles are lost
 /// ```
 ///
 /// Weights enter as Σ_{i≠j} w_i w_j |·| / (1 − Σw²). O(n² d) for each prediction beside the distances.
+///
+/// Particles that leave the range of numbers on their way, or of an implicit step that does not settle, end
+/// the prediction they are of: it has a row in `lost` and no number, and the rest of the table stays.
 ///
 /// # Errors
 /// As [`fit`](super::fit()) and [`predict`](super::predict); no seed; a share that leaves no particle on
@@ -143,7 +149,7 @@ pub fn validate(snapshots: &Snapshots, options: &ValidateOptions) -> Result<Vali
     Ok(summary(runs, roll_out))
 }
 
-fn summary(runs: Vec<Outcome>, roll_out: Vec<RollOut>) -> Validation {
+fn summary(runs: Vec<Outcome>, (roll_out, rolled_lost): (Vec<RollOut>, Vec<Lost>)) -> Validation {
     let steps: Vec<Step> = (0..runs[0].steps.len())
         .map(|i| {
             let of_runs = || runs.iter().map(|run| &run.steps[i]);
@@ -168,6 +174,7 @@ fn summary(runs: Vec<Outcome>, roll_out: Vec<RollOut>) -> Validation {
         verdict: overall(&against),
         against,
         rolled_out: Comparison::mean(&runs.iter().map(|run| run.rolled_out).collect::<Vec<_>>()),
+        lost: runs.iter().flat_map(|run| run.lost.clone()).chain(rolled_lost).collect(),
         chosen: runs.into_iter().flat_map(|run| run.chosen).collect(),
         roll_out,
         steps,

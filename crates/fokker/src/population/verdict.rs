@@ -46,12 +46,15 @@ pub struct Comparison {
     pub difference: Option<f64>,
     /// Standard error of the difference.
     pub standard_error: Option<f64>,
+    /// Whether the fit loses particles on their way: then it has no difference, and is worse.
+    pub lost: bool,
 }
 
 impl Comparison {
-    /// Better where Δ + 1.645 se < 0, worse where Δ − 1.645 se > 0.
+    /// Better where Δ + 1.645 se < 0, worse where Δ − 1.645 se > 0 or particles are lost.
     pub fn verdict(&self) -> Verdict {
         match (self.difference, self.standard_error) {
+            _ if self.lost => Verdict::Worse,
             (Some(difference), Some(error)) if difference + CONFIDENT * error < 0.0 => Verdict::Better,
             (Some(difference), Some(error)) if difference - CONFIDENT * error > 0.0 => Verdict::Worse,
             _ => Verdict::Undecided,
@@ -66,6 +69,7 @@ impl Comparison {
             baseline: all[0].baseline,
             difference: mean(all.iter().map(|one| one.difference).collect()),
             standard_error: mean(all.iter().map(|one| one.standard_error).collect()),
+            lost: all.iter().any(|one| one.lost),
         }
     }
 }
@@ -255,6 +259,7 @@ impl Difference {
             baseline,
             difference: known.then_some(self.value),
             standard_error: known.then_some(error),
+            lost: false,
         }
     }
 }
@@ -367,6 +372,7 @@ mod tests {
             baseline: "affine",
             difference: Some(difference),
             standard_error: Some(standard_error),
+            lost: false,
         };
         assert_eq!(one(-1.0, 0.6).verdict(), Verdict::Better);
         assert_eq!(one(-1.0, 0.61).verdict(), Verdict::Undecided);
@@ -377,6 +383,10 @@ mod tests {
         // Errors of overlapping splits are not divided by the root of their number.
         let mean = Comparison::mean(&[one(-1.0, 0.2), one(-2.0, 0.4)]);
         assert_eq!((mean.difference, mean.standard_error), (Some(-1.5), Some(0.30000000000000004)));
+        // One split that loses particles is not made up for by others.
+        let lost = Comparison { difference: None, standard_error: None, lost: true, ..one(0.0, 0.0) };
+        let mean = Comparison::mean(&[one(-1.0, 0.2), lost]);
+        assert_eq!((mean.difference, mean.verdict()), (None, Verdict::Worse));
         // Two particles cannot tell.
         assert!(Seen::new(&cloud(2, 1), Task::silent()).unwrap().is_none());
     }

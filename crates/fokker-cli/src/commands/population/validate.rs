@@ -7,7 +7,8 @@ use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::{Context, Result};
 use fokker::population::{
-    Comparison, HoldOut, Metric, Predictions, Step, ValidateOptions, Validation, Verdict, validate as run,
+    Comparison, HoldOut, Lost, Metric, Predictions, Step, ValidateOptions, Validation, Verdict,
+    validate as run,
 };
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -64,25 +65,52 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
     }
     let rolled = validation.roll_out.iter();
     let rolled: Vec<String> =
-        rolled.map(|at| format!("{}: {} ({})", at.to, number(at.fit), number(at.affine))).collect();
+        rolled.map(|at| format!("{}: {} ({})", at.to, reached(at.fit), number(at.affine))).collect();
     text += &wrapped(&format!(
         "roll-out from the first snapshot, in-sample (affine maps one after the other): {}",
         rolled.join(", ")
     ));
     text += "\n";
+    for (lost, reason) in losses(&validation) {
+        text += &(wrapped(&format!("lost, and without a number: {lost}: {reason}")) + "\n");
+    }
     Ok(text + &format!("{seconds:.1} s\n"))
 }
 
-/// The predictions by name, as in JSON.
-fn named_figures<T: Copy>(all: &Predictions<T>) -> Vec<(&'static str, T)> {
-    let mut figures = vec![("floor", all.floor), ("persistence", all.persistence), ("affine", all.affine)];
-    figures.extend(all.ot_interpolation.map(|value| ("ot_interpolation", value)));
+/// The predictions by name, as in JSON; without a number where particles are lost.
+fn named_figures(all: &Predictions) -> Vec<(&'static str, Option<f64>)> {
+    let mut figures = vec![
+        ("floor", Some(all.floor)),
+        ("persistence", Some(all.persistence)),
+        ("affine", Some(all.affine)),
+    ];
+    figures.extend(all.ot_interpolation.map(|value| ("ot_interpolation", Some(value))));
     figures.extend([
         ("fit", all.fit),
         ("cumulative", all.cumulative),
-        ("cumulative_affine", all.cumulative_affine),
+        ("cumulative_affine", Some(all.cumulative_affine)),
     ]);
     figures
+}
+
+/// A figure of a prediction, if particles reached it.
+fn reached(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "lost".to_owned(), number)
+}
+
+/// What was lost, and why: once for each reason.
+fn losses(validation: &Validation) -> Vec<(String, &str)> {
+    let mut all: Vec<(String, &str)> = Vec::new();
+    for one in &validation.lost {
+        if all.iter().all(|(_, reason)| *reason != one.reason) {
+            let name = match one.prediction {
+                "roll_out" => "roll-out",
+                name => shown(name),
+            };
+            all.push((format!("{name} from {} to {} (seed {})", one.from, one.to, one.seed), &one.reason));
+        }
+    }
+    all
 }
 
 /// As tables call a prediction.
@@ -95,8 +123,8 @@ fn shown(name: &'static str) -> &'static str {
 }
 
 fn distances(validation: &Validation) -> String {
-    let row = |label: String, figures: Vec<(&str, f64)>| {
-        std::iter::once(label).chain(figures.into_iter().map(|(_, value)| number(value))).collect()
+    let row = |label: String, figures: Vec<(&str, Option<f64>)>| {
+        std::iter::once(label).chain(figures.into_iter().map(|(_, value)| reached(value))).collect()
     };
     let label = |step: &Step| format!("{} → {}", step.from, step.to);
     let steps = validation.steps.iter();
@@ -117,9 +145,9 @@ fn distances(validation: &Validation) -> String {
 fn judged(validation: &Validation) -> String {
     let figure = |of: Option<Predictions>, name: &str| {
         let named = of.and_then(|all| named_figures(&all).into_iter().find(|(other, _)| *other == name));
-        named.map_or("–".to_owned(), |(_, value)| number(value))
+        named.and_then(|(_, value)| value).map_or("–".to_owned(), number)
     };
-    let row = |(name, _): (&'static str, f64)| {
+    let row = |(name, _): (&'static str, Option<f64>)| {
         let compared = validation.against.iter().chain([&validation.rolled_out]);
         let compared = compared.into_iter().find(|one| one.baseline == name);
         let number = |value: Option<f64>| value.map_or("–".to_owned(), number);
@@ -156,14 +184,17 @@ fn sentences(validation: &Validation, metric: &str, hold_out: HoldOut) -> String
         HoldOut::Cells(_) => "two samples of the truth",
         HoldOut::Time => "two halves of the truth",
     };
-    let off = validation.mean.fit - validation.mean.floor;
-    let above = format!("{} {}", number(off.abs()), if off < 0.0 { "below" } else { "above" });
-    let spread = validation.spread.map_or(String::new(), |spread| {
-        format!(", with {} of the true spread ({metric} favours less)", number(spread.fit))
+    let spread = validation.spread.and_then(|spread| spread.fit).map_or(String::new(), |spread| {
+        format!(", with {} of the true spread ({metric} favours less)", number(spread))
+    });
+    let landing = validation.mean.fit.map_or(String::new(), |fit| {
+        let off = fit - validation.mean.floor;
+        let above = if off < 0.0 { "below" } else { "above" };
+        format!(" In {metric} it lands {} {above} what {floor} are apart{spread}.", number(off.abs()))
     });
     format!(
         "{verdict}, by the debiased energy distance. From the first snapshot on it is {rolled} affine maps \
-         one after the other. In {metric} it lands {above} what {floor} are apart{spread}."
+         one after the other.{landing}"
     )
 }
 
@@ -177,6 +208,7 @@ fn in_words(one: &Comparison) -> String {
     };
     match (one.difference, one.standard_error) {
         (Some(difference), Some(error)) => format!("{name} ({} ± {})", number(difference), number(error)),
+        _ if one.lost => format!("{name} (particles are lost on their way)"),
         _ => format!("{name} (fewer than three particles held out)"),
     }
 }
@@ -204,6 +236,16 @@ fn report(validation: &Validation, seconds: f64) -> Value {
             "verdict": one.verdict().to_string(),
         })
     };
+    let lost = |one: &Lost| {
+        json!({
+            "prediction": one.prediction,
+            "seed": one.seed,
+            "from": one.from,
+            "to": one.to,
+            "particles": one.particles,
+            "reason": one.reason,
+        })
+    };
     let rolled = validation.roll_out.iter();
     let rolled: Vec<_> =
         rolled.map(|at| json!({ "to": at.to, "fit": at.fit, "affine": at.affine })).collect();
@@ -218,6 +260,7 @@ fn report(validation: &Validation, seconds: f64) -> Value {
         "spread": validation.spread.as_ref().map(figures),
         "chosen": validation.chosen.iter().map(chosen_json).collect::<Vec<_>>(),
         "roll_out": rolled,
+        "lost": validation.lost.iter().map(lost).collect::<Vec<_>>(),
         "seconds": seconds,
     })
 }
