@@ -124,7 +124,9 @@ def kernel_discrepancy(
     source_weights: ArrayLike | None,
     target_weights: ArrayLike | None,
 ) -> float: ...
-def median_distance(x: ArrayLike, y: ArrayLike) -> float: ...
+def median_distance(
+    x: ArrayLike, y: ArrayLike, source_weights: ArrayLike | None, target_weights: ArrayLike | None
+) -> float: ...
 def sinkhorn_divergence(
     x: ArrayLike,
     y: ArrayLike,

@@ -102,8 +102,8 @@ def exact(
     """Optimal coupling of two weighted clouds, or for a given matrix of costs.
 
     x ``[n, d]`` and y ``[m, d]`` are coupled for |x − y|² (or ``cost="euclidean"``, |x − y|); with
-    ``costs`` ``[n, m]`` instead of clouds, for these. Weights are 1/n and 1/m by default and must
-    have the same sum. With n = m and equal weights the coupling is a permutation.
+    ``costs`` ``[n, m]`` instead of clouds, for these. Weights are 1/n and 1/m by default;
+    only the shares count, weights over their sum. With n = m and equal weights the coupling is a permutation.
 
     >>> import fokker
     >>> plan = fokker.transport.exact([[0.0], [1.0], [2.0]], [[3.0], [1.0], [2.0]])
@@ -160,7 +160,8 @@ def sinkhorn(
 
     Minimises ``Σ γ_ij c_ij + ε KL(γ | a⊗b/M)``, plus ``ρ KL(γ1 | a)`` on a side that has a relaxation
     ρ in place of an exact marginal. ε is in units of the cost (``epsilon``), or in multiples of the
-    median cost (``relative_epsilon``, 0.05 by default).
+    median cost (``relative_epsilon``, 0.05 by default). Without a relaxation only the shares of the weights
+    count; with one they are masses, whose sums may differ.
 
     >>> import fokker
     >>> found = fokker.transport.sinkhorn([[0.0], [1.0]], [[0.0], [1.0]], epsilon=0.1, plan=True)

@@ -175,20 +175,27 @@ def kernel_discrepancy(
     0.786938680575
     """
     if bandwidth is None:
-        bandwidth = _fokker.median_distance(x, y)
+        bandwidth = _fokker.median_distance(x, y, source_weights, target_weights)
     return _fokker.kernel_discrepancy(x, y, bandwidth, source_weights, target_weights)
 
 
-def median_distance(x: ArrayLike, y: ArrayLike) -> float:
-    """Median of the distances |x_i − y_j|, a usual bandwidth, over at most about 65,000 pairs.
+def median_distance(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    source_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+) -> float:
+    """Median of the distances |x_i − y_j| of two weighted clouds, a usual bandwidth.
 
-    One of the distances: the mean of the middle two is not taken.
+    The least c with ``Σ { a_i b_j : |x_i − y_j| ≤ c } > ½``, weights normalised to one, over all pairs or
+    65,536 that are taken by their weights. One of the distances: the mean of the middle two is not taken.
 
     >>> import fokker
     >>> fokker.transport.median_distance([[0.0], [10.0]], [[1.0]])
     9.0
     """
-    return _fokker.median_distance(x, y)
+    return _fokker.median_distance(x, y, source_weights, target_weights)
 
 
 @checked

@@ -8,7 +8,6 @@ use fokker::transport::{
     self, Cost, PermutationOptions, Sample, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength,
 };
 use fokker::{Error, Result};
-use ndarray::{Array1, ArrayView2, Axis, Slice, concatenate};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -129,11 +128,17 @@ pub fn kernel_discrepancy<'py>(
 
 /// Median of the distances between two clouds.
 #[pyfunction]
-#[pyo3(signature = (x, y))]
-pub fn median_distance<'py>(py: Python<'py>, x: Object<'_, 'py>, y: Object<'_, 'py>) -> PyResult<f64> {
-    let clouds = Clouds::new(x, y, None, None)?;
-    let Pair { x, y, .. } = clouds.pair();
-    run(py, |_| transport::median_distance(x, y))
+#[pyo3(signature = (x, y, source_weights, target_weights))]
+pub fn median_distance<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+) -> PyResult<f64> {
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let pair = clouds.pair();
+    run(py, |watch| transport::median_distance(pair.x, pair.y, &pair.options(watch.task())))
 }
 
 /// Debiased entropic divergence, as a dictionary.
@@ -189,26 +194,16 @@ pub fn floor<'py>(
     weights: Option<Object<'_, 'py>>,
 ) -> PyResult<(f64, Option<f64>, usize)> {
     let (rows, weights) = (rows(sample, "sample")?, optional(weights, "weights")?);
-    let rows = rows.as_array();
+    let sample = (rows.as_array(), weights.as_ref().map(|weights| weights.as_array()));
     let failed = RefCell::new(None);
-    let measure = |first: ArrayView2<f64>, second: ArrayView2<f64>| {
-        called(distance, rows.ncols(), first, second).map_err(|error| {
+    let measure = |first: Sample, second: Sample| {
+        sampled(distance, first, second).map_err(|error| {
             failed.replace(Some(error));
             Error::Interrupted
         })
     };
-    let found = check_count("repeats", repeats, MOST_REPEATS).and_then(|()| {
-        let Some(weights) = &weights else { return transport::floor(rows, repeats, seed, measure) };
-        let weights = weights.as_array();
-        if weights.len() != rows.nrows() {
-            let (expected, found) = (rows.nrows(), weights.len());
-            return Err(Error::Size { name: "weights", expected, found });
-        }
-        // Weights travel with their points, as one more column.
-        let column = weights.insert_axis(Axis(1));
-        let sample = concatenate(Axis(1), &[rows, column]).expect("both have a row for each point");
-        transport::floor(sample.view(), repeats, seed, measure)
-    });
+    let found = check_count("repeats", repeats, MOST_REPEATS)
+        .and_then(|()| transport::weighted_floor(sample, repeats, seed, measure));
     match (failed.take(), found) {
         (Some(error), _) => Err(error),
         (None, Ok(floor)) => Ok((floor.mean, floor.sd, floor.repeats)),
@@ -268,22 +263,4 @@ fn sampled(distance: Object, (x, a): Sample, (y, b): Sample) -> PyResult<f64> {
     }
     let points = (x.to_owned().into_pyarray(py), y.to_owned().into_pyarray(py));
     distance.call(points, Some(&keywords))?.extract()
-}
-
-/// `distance(first, second)` of Python on the first `dim` columns; a further column is the weights,
-/// which go along as keywords, each half's normalised to one.
-fn called(distance: Object, dim: usize, first: ArrayView2<f64>, second: ArrayView2<f64>) -> PyResult<f64> {
-    let py = distance.py();
-    let keywords = PyDict::new(py);
-    for (name, half) in [("source_weights", first), ("target_weights", second)] {
-        if half.ncols() > dim {
-            let weights: Array1<f64> = half.column(dim).to_owned();
-            let total = weights.sum();
-            let share = if total > 0.0 { weights / total } else { weights };
-            keywords.set_item(name, share.into_pyarray(py))?;
-        }
-    }
-    let points =
-        |half: ArrayView2<f64>| half.slice_axis(Axis(1), Slice::from(..dim)).to_owned().into_pyarray(py);
-    distance.call((points(first), points(second)), Some(&keywords))?.extract()
 }

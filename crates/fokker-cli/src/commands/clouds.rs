@@ -14,7 +14,7 @@ const LONG: f64 = 4e7;
 /// Points of the larger of the two samples that the time is measured on.
 const SAMPLE: f64 = 1000.0;
 
-/// A cloud as its file holds it; weights sum to one.
+/// A cloud and its weights as their files hold them.
 pub struct Cloud {
     pub name: String,
     pub x: Array2<f64>,
@@ -73,14 +73,10 @@ fn read_weights(path: &Path, n: usize, cloud: &str) -> Result<Array1<f64>> {
     if let Some((i, weight)) = weights.indexed_iter().find(|(_, weight)| **weight < 0.0) {
         bail!("{name}: entry {i} (counted from 0) is {weight}, weights must be non-negative");
     }
-    // Divided by the largest first: the sum of huge weights is not finite.
-    let largest = weights.fold(0.0, |largest: f64, &weight| largest.max(weight));
-    if largest == 0.0 {
+    if weights.iter().all(|&weight| weight == 0.0) {
         bail!("{name}: all weights are zero, at least one must be positive");
     }
-    let scaled = weights / largest;
-    let total = scaled.sum();
-    Ok(scaled / total)
+    Ok(weights)
 }
 
 impl<'a> Pair<'a> {
@@ -131,8 +127,7 @@ fn sample(
     let count = ((n as f64 * fraction).round() as usize).clamp(1, n);
     let chosen: Vec<usize> = (0..count).map(|k| k * n / count).collect();
     let weights = weights.map_or_else(|| Array1::ones(count), |weights| weights.select(Axis(0), &chosen));
-    let total = weights.sum();
-    (total > 0.0).then(|| (x.select(Axis(0), &chosen), weights / total))
+    weights.iter().any(|&weight| weight > 0.0).then(|| (x.select(Axis(0), &chosen), weights))
 }
 
 /// Tells people how long they will wait.

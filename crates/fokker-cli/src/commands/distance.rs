@@ -8,11 +8,10 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use fokker::transport::{
     Cost, ExactDistance, ExactOptions, Floor, PermutationOptions, SinkhornOptions, SinkhornStatus,
-    SlicedOptions, Strength, energy_distance, exact_distance, floor, kernel_discrepancy, median_distance,
-    permutation_test, sinkhorn_divergence, sliced_wasserstein2,
+    SlicedOptions, Strength, energy_distance, exact_distance, kernel_discrepancy, median_distance,
+    permutation_test, sinkhorn_divergence, sliced_wasserstein2, weighted_floor,
 };
 use fokker::{Error, Task};
-use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -173,7 +172,11 @@ impl Metric {
             MetricName::Mmd => {
                 let bandwidth = match arguments.bandwidth {
                     Some(bandwidth) => bandwidth,
-                    None => median_distance(pair.x, pair.y)?,
+                    None => {
+                        let (source_weights, target_weights) = (pair.a, pair.b);
+                        let weighted = ExactOptions { source_weights, target_weights, task: Task::silent() };
+                        median_distance(pair.x, pair.y, &weighted)?
+                    }
                 };
                 if !(bandwidth > 0.0 && bandwidth.is_finite()) {
                     bail!("the median distance is {bandwidth}, which is no bandwidth: give --bandwidth");
@@ -238,28 +241,10 @@ impl Metric {
 
 /// The same distance between random halves of a cloud, weights included.
 fn halves(cloud: &Cloud, metric: Metric, repeats: usize, seed: u64, task: Task) -> Result<Floor> {
-    let d = cloud.x.ncols();
-    let points =
-        |half: ArrayView2<'_, f64>| -> Array2<f64> { half.slice_axis(Axis(1), Slice::from(..d)).to_owned() };
-    // Weights travel with their points, as one more column.
-    let sample = match &cloud.weights {
-        None => cloud.x.clone(),
-        Some(weights) => concatenate(Axis(1), &[cloud.x.view(), weights.view().insert_axis(Axis(1))])?,
-    };
-    let distance = |first: ArrayView2<f64>, second: ArrayView2<f64>| {
-        let (x, y) = (points(first), points(second));
-        let weights = |half: ArrayView2<f64>| {
-            cloud.weights.as_ref().map(|_| {
-                let weights = half.column(d).to_owned();
-                let total = weights.sum();
-                if total > 0.0 { weights / total } else { weights }
-            })
-        };
-        let (a, b) = (weights(first), weights(second));
-        let (a, b) = (a.as_ref().map(|a| a.view()), b.as_ref().map(|b| b.view()));
-        Ok(metric.measure(&Pair { x: x.view(), y: y.view(), a, b }, task)?.value)
-    };
-    Ok(floor(sample.view(), repeats, seed, distance)?)
+    let sample = (cloud.x.view(), cloud.weights.as_ref().map(|weights| weights.view()));
+    Ok(weighted_floor(sample, repeats, seed, |(x, a), (y, b)| {
+        Ok(metric.measure(&Pair { x, y, a, b }, task)?.value)
+    })?)
 }
 
 /// The p-value of the same distance, weights included.

@@ -1,9 +1,9 @@
 //! Mean and covariance of rows, in one pass, mergeable.
 
-use super::Gaussian;
+use super::{Gaussian, checked};
 use crate::{Blocks, Error, Merge, Result, Task};
 use fokker_linalg::{gram_accumulate_panel, mirror_lower};
-use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
 /// Rows handled at a time: enough for the matrix product to run at full rate.
@@ -14,8 +14,8 @@ const PANEL: usize = 128;
 /// Count, mean and scatter matrix of the rows seen so far.
 ///
 /// ```text
-/// m = 1/n Σ x_i          S = Σ (x_i − m)(x_i − m)ᵀ          Σ = S/n
-/// merge: n = a + b,  m = m_a + (b/n) δ,  S = S_a + S_b + (ab/n) δδᵀ,  δ = m_b − m_a
+/// W = Σ w_i          m = 1/W Σ w_i x_i          S = Σ w_i (x_i − m)(x_i − m)ᵀ          Σ = S/W          (w = 1 unless given)
+/// merge: W = a + b,  m = m_a + (b/W) δ,  S = S_a + S_b + (ab/W) δδᵀ,  δ = m_b − m_a
 /// ```
 ///
 /// Sums of raw products would cancel when the mean is large; each block is centred on its own
@@ -34,7 +34,10 @@ const PANEL: usize = 128;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Covariance {
+    /// Rows that weigh something.
     count: usize,
+    /// W.
+    weight: f64,
     mean: Array1<f64>,
     /// Lower triangle of S.
     scatter: Array2<f64>,
@@ -43,7 +46,7 @@ pub struct Covariance {
 impl Covariance {
     /// No rows of `dim` columns yet.
     pub fn new(dim: usize) -> Self {
-        Covariance { count: 0, mean: Array1::zeros(dim), scatter: Array2::zeros((dim, dim)) }
+        Covariance { count: 0, weight: 0.0, mean: Array1::zeros(dim), scatter: Array2::zeros((dim, dim)) }
     }
 
     /// All rows of a source, with progress in rows (of 0 when their number is not known).
@@ -69,19 +72,64 @@ impl Covariance {
     /// A wrong number of columns or a non-finite entry (by its row among all rows seen); nothing
     /// of that call is added then.
     pub fn observe(&mut self, rows: ArrayView2<f64>) -> Result<()> {
-        if rows.ncols() != self.mean.len() {
-            return Err(Error::Size { name: "columns", expected: self.mean.len(), found: rows.ncols() });
-        }
-        if let Some(((row, column), &value)) = rows.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::NonFinite { name: "data", index: vec![self.count + row, column], value });
-        }
+        self.check(&rows)?;
         for block in rows.axis_chunks_iter(Axis(0), BLOCK) {
             let mean = block.mean_axis(Axis(0)).expect("chunks are not empty");
             let centred = &block - &mean;
             self.accumulate(centred.view());
-            self.shift(block.nrows(), &mean);
+            self.shift((block.nrows(), block.nrows() as f64), &mean);
         }
         Ok(())
+    }
+
+    /// Adds rows `[b, d]` with weights `[b]`: an integer weight is so many rows, zero is none. Weights of all
+    /// calls are on one scale, that of rows without weights being one.
+    ///
+    /// # Errors
+    /// As [`Covariance::observe`]; weights that are not one for each row, negative or not finite, or whose
+    /// sum is not.
+    ///
+    /// ```
+    /// use fokker::statistics::Covariance;
+    /// use ndarray::array;
+    /// let mut weighted = Covariance::new(1);
+    /// weighted.observe_weighted(array![[0.0], [4.0], [1e9]].view(), array![3.0, 1.0, 0.0].view()).unwrap();
+    /// // Rows 0, 0, 0, 4.
+    /// assert_eq!((weighted.mean()[0], weighted.covariance().unwrap()[[0, 0]]), (1.0, 3.0));
+    /// ```
+    pub fn observe_weighted(&mut self, rows: ArrayView2<f64>, weights: ArrayView1<f64>) -> Result<()> {
+        checked("weights", weights, rows.nrows())?;
+        let total = self.weight + weights.sum();
+        if !total.is_finite() {
+            let requirement = "weights of a finite sum".into();
+            return Err(Error::Argument { name: "weights", requirement, found: total });
+        }
+        self.check(&rows)?;
+        let weighed: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
+        for chosen in weighed.chunks(BLOCK) {
+            let (block, weights) = (rows.select(Axis(0), chosen), weights.select(Axis(0), chosen));
+            let total = weights.sum();
+            let mean = (&weights / total).dot(&block);
+            let mut centred = block - &mean;
+            for (mut row, weight) in centred.rows_mut().into_iter().zip(&weights) {
+                row *= weight.sqrt();
+            }
+            self.accumulate(centred.view());
+            self.shift((chosen.len(), total), &mean);
+        }
+        Ok(())
+    }
+
+    fn check(&self, rows: &ArrayView2<f64>) -> Result<()> {
+        if rows.ncols() != self.mean.len() {
+            return Err(Error::Size { name: "columns", expected: self.mean.len(), found: rows.ncols() });
+        }
+        match rows.indexed_iter().find(|(_, x)| !x.is_finite()) {
+            Some(((row, column), &value)) => {
+                Err(Error::NonFinite { name: "data", index: vec![self.count + row, column], value })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Mean m, `[d]`; zeros before the first row.
@@ -89,10 +137,10 @@ impl Covariance {
         &self.mean
     }
 
-    /// Covariance S/n of the rows as a law of their own (divisor n), `[d, d]`.
+    /// Covariance S/W of the rows as a law of their own (divisor n without weights), `[d, d]`.
     ///
     /// # Errors
-    /// Fewer than two rows.
+    /// Fewer than two rows that weigh something.
     pub fn covariance(&self) -> Result<Array2<f64>> {
         if self.count < 2 {
             return Err(Error::Size {
@@ -101,7 +149,7 @@ impl Covariance {
                 found: self.count,
             });
         }
-        let mut covariance = &self.scatter / self.count as f64;
+        let mut covariance = &self.scatter / self.weight;
         mirror_lower(&mut covariance);
         Ok(covariance)
     }
@@ -124,16 +172,17 @@ impl Covariance {
         });
     }
 
-    /// Moves count and mean to include `count` rows of mean `mean`, whose scatter is added already.
-    fn shift(&mut self, count: usize, mean: &Array1<f64>) {
-        let total = (self.count + count) as f64;
+    /// Moves counts and mean to include `count` rows of a weight and a mean, whose scatter is added already.
+    fn shift(&mut self, (count, added): (usize, f64), mean: &Array1<f64>) {
+        let total = self.weight + added;
         let delta = mean - &self.mean;
-        let weight = self.count as f64 * count as f64 / total;
+        let weight = self.weight * added / total;
         for (mut row, &di) in self.scatter.rows_mut().into_iter().zip(&delta) {
             row.scaled_add(weight * di, &delta);
         }
-        self.mean.scaled_add(count as f64 / total, &delta);
+        self.mean.scaled_add(added / total, &delta);
         self.count += count;
+        self.weight = total;
     }
 }
 
@@ -154,7 +203,7 @@ impl Merge for Covariance {
         }
         if other.count > 0 {
             self.scatter += &other.scatter;
-            self.shift(other.count, &other.mean);
+            self.shift((other.count, other.weight), &other.mean);
         }
         Ok(())
     }

@@ -13,4 +13,4 @@ pub use kmeans::{KMeans, KMeansOptions, kmeans};
 pub(crate) use mixture::Kernel;
 pub use mixture::{GaussianMixture, MixtureFit, MixtureOptions};
 pub use texture::Texture;
-pub(crate) use weights::{NO_ROW, carrying, normalised, sample_rows};
+pub(crate) use weights::{NO_ROW, carrying, checked, normalised, sample_rows, shares};

@@ -40,28 +40,39 @@ pub(crate) fn sample_rows(weights: &Array1<f64>, count: usize, seed: u64) -> (Ve
     (order, raised / total)
 }
 
-/// The weights divided by their sum, or 1/n each.
+/// Weights are of n rows, finite and none negative.
+pub(crate) fn checked(name: &'static str, weights: ArrayView1<f64>, n: usize) -> Result<()> {
+    if weights.len() != n {
+        return Err(Error::Size { name, expected: n, found: weights.len() });
+    }
+    for (i, &value) in weights.iter().enumerate() {
+        if !value.is_finite() {
+            return Err(Error::NonFinite { name, index: vec![i], value });
+        }
+        if value < 0.0 {
+            let requirement = "non-negative";
+            return Err(Error::Entry { name, requirement, index: vec![i], found: value });
+        }
+    }
+    Ok(())
+}
+
+/// [`shares`] of what is called weights.
 pub(crate) fn normalised(weights: Option<ArrayView1<f64>>, n: usize) -> Result<Array1<f64>> {
+    shares("weights", weights, n)
+}
+
+/// The weights divided by their sum, or 1/n each.
+pub(crate) fn shares(name: &'static str, weights: Option<ArrayView1<f64>>, n: usize) -> Result<Array1<f64>> {
     let Some(weights) = weights else {
         return Ok(Array1::from_elem(n, 1.0 / n as f64));
     };
-    if weights.len() != n {
-        return Err(Error::Size { name: "weights", expected: n, found: weights.len() });
-    }
-    for (i, &weight) in weights.iter().enumerate() {
-        if !weight.is_finite() {
-            return Err(Error::NonFinite { name: "weights", index: vec![i], value: weight });
-        }
-        if weight < 0.0 {
-            let requirement = "non-negative";
-            return Err(Error::Entry { name: "weights", requirement, index: vec![i], found: weight });
-        }
-    }
+    checked(name, weights, n)?;
     // By the largest first: the sum of huge weights is not finite.
     let largest = weights.iter().fold(0.0, |largest: f64, &weight| largest.max(weight));
     if largest == 0.0 {
         let requirement = "positive for at least one row".into();
-        return Err(Error::Argument { name: "weights", requirement, found: 0.0 });
+        return Err(Error::Argument { name, requirement, found: 0.0 });
     }
     let scaled = &weights / largest;
     let total = scaled.sum();

@@ -1,11 +1,10 @@
 //! Exact Wasserstein distances between clouds.
 
-use super::exact::{ExactOptions, exact_scaled};
+use super::exact::{ExactOptions, check_clouds, scaled_coupling};
 use super::frame::scaled;
 use super::ground::Cost;
-use super::masses::{Weights, check_balance};
 use crate::Result;
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
 /// W₁ between two weighted clouds, exact.
 ///
@@ -90,19 +89,10 @@ pub fn exact_distance(
     cost: Cost,
     options: &ExactOptions,
 ) -> Result<ExactDistance> {
-    // A coupling carries masses, which must agree; the distance is between the shares.
+    check_clouds(&x, &y)?;
     let (source, target) = options.laws(x.nrows(), y.nrows())?;
-    let unequal = check_balance(&source, &target).is_err();
-    let share = |given: Option<ArrayView1<f64>>, weights: &Weights| {
-        given.map(|given| if unequal { &given / weights.total } else { given.to_owned() })
-    };
-    let (a, b) = (share(options.source_weights, &source), share(options.target_weights, &target));
-    let options = ExactOptions {
-        source_weights: a.as_ref().map(|a| a.view()),
-        target_weights: b.as_ref().map(|b| b.view()),
-        task: options.task,
-    };
-    let solved = exact_scaled(x, y, cost, &options)?;
+    let ((x, source), (y, target)) = (source.weighed(x), target.weighed(y));
+    let solved = scaled_coupling((x.view(), source), (y.view(), target), cost, options.task)?;
     let mean = solved.coupling.cost / solved.total;
     // Rounding may leave a sum of zeros below zero, and a gap is never more than the cost.
     let gap = (solved.coupling.certificate.gap / solved.total).max(0.0).min(mean);

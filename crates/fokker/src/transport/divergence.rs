@@ -1,10 +1,11 @@
 //! The debiased entropic divergence.
 
-use super::exact::ExactOptions;
+use super::exact::check_clouds;
 use super::ground::Cost;
+use super::masses::Weights;
 use super::sinkhorn::{SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 use crate::{Error, Result};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, aview1};
 
 /// Beyond this multiple of the median cost a value below its rounding is an error. Up to here the
 /// rounding is small next to the cost, and a value below it is that of equal clouds.
@@ -67,13 +68,13 @@ pub fn sinkhorn_divergence(
             remedy: "use exact marginals, or the value of sinkhorn",
         });
     }
-    // Checks both sides against each other before one is solved against itself.
-    let weights = ExactOptions {
-        source_weights: options.source_weights,
-        target_weights: options.target_weights,
-        task: options.task,
-    };
-    weights.validate(x.nrows(), y.nrows())?;
+    check_clouds(&x, &y)?;
+    let a = Weights::shares("source_weights", options.source_weights, x.nrows())?;
+    let b = Weights::shares("target_weights", options.target_weights, y.nrows())?;
+    let ((x, a), (y, b)) = (a.weighed(x), b.weighed(y));
+    let (x, y) = (x.view(), y.view());
+    let (source, target) = (aview1(&a.values), aview1(&b.values));
+    let options = &SinkhornOptions { source_weights: Some(source), target_weights: Some(target), ..*options };
     let between = sinkhorn(x, y, cost, options)?;
     if !between.epsilon.is_normal() {
         // Only a relative ε comes here: its multiple of the cost is no number.
@@ -92,7 +93,7 @@ pub fn sinkhorn_divergence(
             &SinkhornOptions { source_weights: weights, target_weights: weights, ..fixed },
         )
     };
-    let (within_x, within_y) = (own(x, options.source_weights)?, own(y, options.target_weights)?);
+    let (within_x, within_y) = (own(x, Some(source))?, own(y, Some(target))?);
     let all = [&between, &within_x, &within_y];
     let converged = all.iter().all(|plan| plan.status == SinkhornStatus::Converged);
     let value = between.value - 0.5 * within_x.value - 0.5 * within_y.value;

@@ -3,7 +3,7 @@
 use super::coupling::{Certificate, Coupling, marginal_error};
 use super::frame::{Frame, exponent, largest, scaled};
 use super::ground::{Cost, Ground};
-use super::masses::{Weights, check_balance, integer_masses};
+use super::masses::{Weights, integer_masses};
 use super::merge::{merge, split};
 use super::pricing::{Query, Screen, cheapest_arcs};
 use super::solve::solve;
@@ -31,21 +31,15 @@ impl ExactOptions<'_> {
     /// Checks the weights against n sources and m targets.
     ///
     /// # Errors
-    /// A length that differs, a NaN, infinite or negative weight, no mass, or unequal masses.
+    /// A length that differs, a NaN, infinite or negative weight, or no mass.
     pub fn validate(&self, n: usize, m: usize) -> Result<()> {
-        self.weights(n, m).map(|_| ())
+        self.laws(n, m).map(|_| ())
     }
 
-    /// Weights of two laws, of any totals: a distance is between the shares.
+    /// Shares of both clouds.
     pub(crate) fn laws(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
-        let source = Weights::new("source_weights", self.source_weights, n)?;
-        Ok((source, Weights::new("target_weights", self.target_weights, m)?))
-    }
-
-    pub(crate) fn weights(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
-        let (source, target) = self.laws(n, m)?;
-        check_balance(&source, &target)?;
-        Ok((source, target))
+        let source = Weights::shares("source_weights", self.source_weights, n)?;
+        Ok((source, Weights::shares("target_weights", self.target_weights, m)?))
     }
 }
 
@@ -103,7 +97,7 @@ pub fn exact(x: ArrayView2<f64>, y: ArrayView2<f64>, cost: Cost, options: &Exact
 /// ```
 pub fn exact_matrix(costs: ArrayView2<f64>, options: &ExactOptions) -> Result<Coupling> {
     check_matrix("costs", &costs)?;
-    let (source, target) = options.weights(costs.nrows(), costs.ncols())?;
+    let (source, target) = options.laws(costs.nrows(), costs.ncols())?;
     let outer = exponent(largest(&costs));
     let scaled_costs = costs.mapv(|value| scaled(value, -outer));
     let ground = Ground::Matrix(CowArray::from(scaled_costs));
@@ -146,9 +140,19 @@ pub(crate) fn exact_scaled(
     options: &ExactOptions,
 ) -> Result<ScaledCoupling> {
     check_clouds(&x, &y)?;
-    let (source, target) = options.weights(x.nrows(), y.nrows())?;
+    let (source, target) = options.laws(x.nrows(), y.nrows())?;
+    scaled_coupling((x, source), (y, target), cost, options.task)
+}
+
+/// The same for checked clouds and their shares.
+pub(crate) fn scaled_coupling(
+    (x, source): (ArrayView2<f64>, Weights),
+    (y, target): (ArrayView2<f64>, Weights),
+    cost: Cost,
+    task: Task,
+) -> Result<ScaledCoupling> {
     let frame = Frame::new(x, y, cost);
-    let solved = Solved::new(&frame.ground, &source, &target, options.task)?;
+    let solved = Solved::new(&frame.ground, &source, &target, task)?;
     let coupling = solved.coupling(&frame, (&source.values, &target.values));
     Ok(ScaledCoupling { coupling, exponent: frame.cost_exponent(), total: source.total })
 }

@@ -1,8 +1,10 @@
 //! The floor: how far apart two samples of one law are, so that a distance can be read.
 
+use super::permutation::Sample;
 use crate::limits::finite;
+use crate::statistics::shares;
 use crate::{Error, Result};
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -48,6 +50,31 @@ pub fn floor(
     seed: u64,
     distance: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64>,
 ) -> Result<Floor> {
+    weighted_floor((sample, None), repeats, seed, |(first, _), (second, _)| distance(first, second))
+}
+
+/// [`floor()`] of a weighted sample: weights stay with their points, and are divided by their sum in each half.
+///
+/// # Errors
+/// As [`floor()`]; weights that do not fit, and what `distance` says of a half of weight zero.
+///
+/// ```
+/// use fokker::transport::{ExactOptions, weighted_floor, wasserstein1};
+/// use ndarray::{array, aview1};
+/// let (sample, weights) = (array![[0.0], [1.0]], array![3.0, 1.0]);
+/// let floor = weighted_floor((sample.view(), Some(weights.view())), 5, 0, |(x, a), (y, b)| {
+///     assert_eq!((a, b), (Some(aview1(&[1.0])), Some(aview1(&[1.0]))));
+///     wasserstein1(x, y, &ExactOptions { source_weights: a, target_weights: b, ..Default::default() })
+/// })?;
+/// assert_eq!(floor.mean, 1.0);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn weighted_floor(
+    (sample, weights): Sample,
+    repeats: usize,
+    seed: u64,
+    distance: impl Fn(Sample, Sample) -> Result<f64>,
+) -> Result<Floor> {
     let n = sample.nrows();
     if n < 2 {
         let requirement = "a sample of at least two rows".to_string();
@@ -56,6 +83,15 @@ pub fn floor(
     if repeats == 0 {
         return Err(Error::Argument { name: "repeats", requirement: "positive".into(), found: 0.0 });
     }
+    let weights = weights.map(|given| shares("weights", Some(given), n)).transpose()?;
+    let part = |rows: &[usize]| -> (_, Option<Array1<f64>>) {
+        let share = |weights: &Array1<f64>| {
+            let weights = weights.select(Axis(0), rows);
+            let total = weights.sum();
+            if total > 0.0 { weights / total } else { weights }
+        };
+        (sample.select(Axis(0), rows), weights.as_ref().map(share))
+    };
     let mut distances = Vec::with_capacity(repeats);
     for repeat in 0..repeats {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -63,9 +99,9 @@ pub fn floor(
         let mut order: Vec<usize> = (0..n).collect();
         order.shuffle(&mut random);
         let half = n / 2;
-        let (first, second) =
-            (sample.select(Axis(0), &order[..half]), sample.select(Axis(0), &order[half..2 * half]));
-        distances.push(distance(first.view(), second.view())?);
+        let ((x, a), (y, b)) = (part(&order[..half]), part(&order[half..2 * half]));
+        let (a, b) = (a.as_ref().map(|a| a.view()), b.as_ref().map(|b| b.view()));
+        distances.push(distance((x.view(), a), (y.view(), b))?);
     }
     let mean = distances.iter().sum::<f64>() / repeats as f64;
     let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();

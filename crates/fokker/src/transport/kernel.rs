@@ -13,7 +13,7 @@ use rayon::prelude::*;
 const BLOCK: usize = 64;
 
 /// What to do where a distance leaves the range of numbers.
-const TOO_FAR: &str = "scale the columns, or look for slips: some points are about 1e308 apart";
+pub(super) const TOO_FAR: &str = "scale the columns, or look for slips: some points are about 1e308 apart";
 
 /// Energy distance of two weighted clouds.
 ///
@@ -39,7 +39,7 @@ const TOO_FAR: &str = "scale the columns, or look for slips: some points are abo
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn energy_distance(x: ArrayView2<f64>, y: ArrayView2<f64>, options: &ExactOptions) -> Result<f64> {
-    let means = PairMeans::new(x, y, Cost::Euclidean, options, |distance| distance)?;
+    let means = PairMeans::new(x, y, Cost::Euclidean, options, |distance, _| distance)?;
     let unit = means.frame.difference(1.0);
     let square = 2.0 * means.between - means.within_x - means.within_y;
     // D scales as the root of a length: take the root before the scale leaves the range.
@@ -82,38 +82,10 @@ pub fn kernel_discrepancy(
     }
     check_clouds(&x, &y)?;
     let (x, y) = (x.mapv(|value| value / bandwidth), y.mapv(|value| value / bandwidth));
-    let frame = Frame::new(x.view(), y.view(), Cost::Euclidean);
-    let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
-    let kernel = move |distance: f64| (-0.5 * (distance * unit).powi(2)).exp();
+    let kernel = |distance: f64, unit: f64| (-0.5 * (distance * unit).powi(2)).exp();
     let means = PairMeans::new(x.view(), y.view(), Cost::Euclidean, options, kernel)?;
     let square = means.within_x + means.within_y - 2.0 * means.between;
     finite("the kernel discrepancy", square.max(0.0).sqrt(), TOO_FAR)
-}
-
-/// Median of the distances |x_i − y_j|, a usual bandwidth, from at most about 65,000 pairs.
-///
-/// ```text
-/// median { |x_i − y_j| : pairs k = 0, s, 2s, … of the n·m, row by row }
-/// ```
-///
-/// The stride s is n·m / 2¹⁶, made coprime to m; all pairs enter when there are fewer. The mean
-/// of the middle two is not taken: the answer is one of the distances.
-///
-/// # Errors
-/// Empty or non-finite clouds, different dimensions.
-///
-/// ```
-/// use ndarray::array;
-/// let (x, y) = (array![[0.0], [10.0]], array![[1.0]]);
-/// assert_eq!(fokker::transport::median_distance(x.view(), y.view())?, 9.0);
-/// # Ok::<(), fokker::Error>(())
-/// ```
-pub fn median_distance(x: ArrayView2<f64>, y: ArrayView2<f64>) -> Result<f64> {
-    check_clouds(&x, &y)?;
-    let frame = Frame::new(x, y, Cost::Euclidean);
-    let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
-    let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j)) * unit;
-    finite("the median distance", median, TOO_FAR)
 }
 
 /// Mean distance to a weighted cloud, Σ_j b_j |x_i − y_j| for each i, `[n]`; weights of sum 1. O(n m d);
@@ -141,23 +113,7 @@ pub(crate) fn mean_distances(
     Ok(means)
 }
 
-/// Median of a fixed selection of costs.
-pub(crate) fn median_cost(n: usize, m: usize, pair: impl Fn(usize, usize) -> f64) -> f64 {
-    let mut stride = (n * m / (1 << 16)).max(1);
-    // Coprime to m, so that all targets have their turn.
-    while stride > 1 && greatest_common_divisor(stride, m) > 1 {
-        stride += 1;
-    }
-    let mut costs: Vec<f64> = (0..n * m).step_by(stride).map(|k| pair(k / m, k % m)).collect();
-    let middle = costs.len() / 2;
-    *costs.select_nth_unstable_by(middle, f64::total_cmp).1
-}
-
-fn greatest_common_divisor(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
-/// Weighted means over all pairs of a function of the distance, in the frame of the clouds.
+/// Weighted means over all pairs of a function of the distance in the frame of the clouds and its unit.
 struct PairMeans {
     frame: Frame,
     between: f64,
@@ -171,11 +127,14 @@ impl PairMeans {
         y: ArrayView2<f64>,
         cost: Cost,
         options: &ExactOptions,
-        value: impl Fn(f64) -> f64 + Sync,
+        value: impl Fn(f64, f64) -> f64 + Sync,
     ) -> Result<Self> {
         check_clouds(&x, &y)?;
         let (a, b) = options.laws(x.nrows(), y.nrows())?;
-        let frame = Frame::new(x, y, cost);
+        let ((x, a), (y, b)) = (a.weighed(x), b.weighed(y));
+        let frame = Frame::new(x.view(), y.view(), cost);
+        let unit = super::frame::scaled(frame.difference(1.0), frame.cost_exponent());
+        let value = |distance| value(distance, unit);
         let Ground::Points(points) = &frame.ground else {
             return Err(Error::Empty { name: "the clouds" });
         };

@@ -3,11 +3,10 @@
 //! Integer masses make the flow exact: what is sent is subtracted without rounding, a source is
 //! empty or it is not, and ties cannot cycle.
 
+use crate::statistics::{checked, shares};
 use crate::{Error, Result};
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 
-/// Relative difference of the two total masses that counts as rounding of the caller's.
-const MASS_TOLERANCE: f64 = 1e-9;
 /// Total units when the weights have no common measure.
 const UNITS: f64 = (1u64 << 60) as f64;
 
@@ -21,31 +20,38 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Checks given weights, or takes 1/len each.
-    pub(crate) fn new(name: &'static str, given: Option<ArrayView1<f64>>, len: usize) -> Result<Self> {
-        let values = match given {
-            None => vec![1.0 / len as f64; len],
-            Some(weights) => weights.to_vec(),
-        };
-        if values.len() != len {
-            return Err(Error::Size { name, expected: len, found: values.len() });
+    /// Shares: the given weights over their sum, or 1/len each. What is balanced is between shares, whatever
+    /// the totals.
+    pub(crate) fn shares(name: &'static str, given: Option<ArrayView1<f64>>, len: usize) -> Result<Self> {
+        Self::of(name, shares(name, given, len)?.to_vec())
+    }
+
+    /// Masses: the given weights as they are, or 1/len each.
+    pub(crate) fn masses(name: &'static str, given: Option<ArrayView1<f64>>, len: usize) -> Result<Self> {
+        match given {
+            None => Self::shares(name, None, len),
+            Some(weights) => checked(name, weights, len).and_then(|()| Self::of(name, weights.to_vec())),
         }
-        for (i, &value) in values.iter().enumerate() {
-            if !value.is_finite() {
-                return Err(Error::NonFinite { name, index: vec![i], value });
-            }
-            if value < 0.0 {
-                let requirement = "non-negative";
-                return Err(Error::Entry { name, requirement, index: vec![i], found: value });
-            }
-        }
+    }
+
+    fn of(name: &'static str, values: Vec<f64>) -> Result<Self> {
         let total: f64 = values.iter().sum();
         if !(total > 0.0 && total.is_finite()) {
             let requirement = "weights with a positive and finite sum".to_string();
             return Err(Error::Argument { name, requirement, found: total });
         }
-        let positive = (0..len).filter(|&i| values[i] > 0.0).collect();
+        let positive = (0..values.len()).filter(|&i| values[i] > 0.0).collect();
         Ok(Weights { values, positive, total })
+    }
+
+    /// Only the rows that weigh something: where others lie must not change the scale of a distance.
+    pub(crate) fn weighed<'a>(self, x: ArrayView2<'a, f64>) -> (CowArray<'a, f64, Ix2>, Self) {
+        if self.positive.len() == self.values.len() {
+            return (x.into(), self);
+        }
+        let x = x.select(Axis(0), &self.positive);
+        let (values, positive) = (self.support(), (0..self.positive.len()).collect());
+        (x.into(), Weights { values, positive, total: self.total })
     }
 
     fn support(&self) -> Vec<f64> {
@@ -53,19 +59,8 @@ impl Weights {
     }
 }
 
-/// The two totals must agree.
-pub(crate) fn check_balance(source: &Weights, target: &Weights) -> Result<()> {
-    if (source.total - target.total).abs() > MASS_TOLERANCE * source.total.max(target.total) {
-        return Err(Error::Argument {
-            name: "target_weights",
-            requirement: format!("weights with the total mass {} of the source", source.total),
-            found: target.total,
-        });
-    }
-    Ok(())
-}
-
-/// Integer masses of the positive weights, with equal sums, and the weight of one unit.
+/// Integer masses of the positive weights, which have the same sum but for rounding; the integers have the
+/// same. With the weight of one unit.
 pub(crate) fn integer_masses(source: &Weights, target: &Weights) -> (Vec<u64>, Vec<u64>, f64) {
     let (a, b) = (source.support(), target.support());
     if let Some((supply, demand)) = uniform(&a, &b) {
@@ -130,9 +125,8 @@ mod tests {
 
     fn masses(a: &[f64], b: &[f64]) -> (Vec<u64>, Vec<u64>, f64) {
         let (a, b) = (Array1::from(a.to_vec()), Array1::from(b.to_vec()));
-        let a = Weights::new("a", Some(a.view()), a.len()).unwrap();
-        let b = Weights::new("b", Some(b.view()), b.len()).unwrap();
-        check_balance(&a, &b).unwrap();
+        let a = Weights::masses("a", Some(a.view()), a.len()).unwrap();
+        let b = Weights::masses("b", Some(b.view()), b.len()).unwrap();
         integer_masses(&a, &b)
     }
 

@@ -29,13 +29,19 @@
 //! | entropic, unbalanced and semi-relaxed coupling | [`sinkhorn`], [`sinkhorn_divergence`] |
 //! | distance | [`wasserstein1`], [`wasserstein2`], [`wasserstein_line`], [`sliced_wasserstein2`], [`bures`] |
 //! | distance without coupling | [`energy_distance`], [`kernel_discrepancy`], [`median_distance`] |
-//! | how to read a distance | [`floor()`], [`permutation_test`] |
+//! | how to read a distance | [`floor()`], [`weighted_floor`], [`permutation_test`] |
 //! | clouds in between | [`displacement`] |
 //!
 //! # Limits
 //!
 //! Time is about n·m·d per pricing and the pivots beside it, of O(√n) each and a few per point:
-//! some seconds for 10,000 points. Unequal masses need a relaxed marginal ([`sinkhorn`]).
+//! some seconds for 10,000 points.
+//!
+//! # Weights
+//!
+//! Of every distance and balanced coupling only the shares count, weights over their sum: integer weights are
+//! repeated rows, tiny weights and zeros are none. Where masses may differ a marginal is relaxed ([`sinkhorn`]),
+//! and there they are taken as they are.
 //!
 //! # Example
 //!
@@ -70,6 +76,7 @@ mod interpolation;
 mod kernel;
 mod line;
 mod masses;
+mod median;
 mod merge;
 mod nearest;
 mod newton;
@@ -91,12 +98,13 @@ pub use coupling::{Certificate, Coupling};
 pub use distance::{ExactDistance, exact_distance, wasserstein1, wasserstein2};
 pub use divergence::{Divergence, sinkhorn_divergence};
 pub use exact::{ExactOptions, exact, exact_matrix};
-pub use floor::{Floor, floor};
+pub use floor::{Floor, floor, weighted_floor};
 pub use ground::Cost;
 pub use interpolation::displacement;
 pub(crate) use kernel::mean_distances;
-pub use kernel::{energy_distance, kernel_discrepancy, median_distance};
+pub use kernel::{energy_distance, kernel_discrepancy};
 pub use line::wasserstein_line;
+pub use median::median_distance;
 pub use permutation::{PermutationOptions, Sample, permutation_test};
 pub use sinkhorn::{Entropic, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 pub use sliced::{SlicedOptions, sliced_wasserstein2};

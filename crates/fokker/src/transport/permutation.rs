@@ -1,6 +1,7 @@
 //! Could two clouds be samples of one law? A test by permutations.
 
 use super::exact::check_clouds;
+use crate::statistics::shares;
 use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, concatenate};
 use rand::SeedableRng;
@@ -80,8 +81,8 @@ pub fn permutation_test(
     let weights = concatenate(
         Axis(0),
         &[
-            crate::statistics::normalised(options.source_weights, n)?.view(),
-            crate::statistics::normalised(options.target_weights, y.nrows())?.view(),
+            shares("source_weights", options.source_weights, n)?.view(),
+            shares("target_weights", options.target_weights, y.nrows())?.view(),
         ],
     )
     .expect("vectors");

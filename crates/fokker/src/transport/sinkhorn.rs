@@ -5,8 +5,8 @@ use super::entropic::{Outcome, Problem, Side, iterate};
 use super::exact::{Solved, check_clouds, sum};
 use super::frame::{Frame, scaled};
 use super::ground::Cost;
-use super::kernel::median_cost;
-use super::masses::{Weights, check_balance};
+use super::masses::Weights;
+use super::median::median_cost;
 use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
@@ -16,7 +16,8 @@ use rayon::prelude::*;
 pub enum Strength {
     /// In the units of the cost itself.
     Absolute(f64),
-    /// In multiples of the median cost between the two clouds.
+    /// In multiples of the median cost between the two weighted clouds, as [`median_distance`](super::median_distance)
+    /// takes it.
     Relative(f64),
 }
 
@@ -29,10 +30,10 @@ pub struct SinkhornOptions<'a> {
     pub source_relaxation: Option<Strength>,
     /// The same for the target marginal.
     pub target_relaxation: Option<Strength>,
-    /// Masses of the sources, `[n]`; 1/n each by default.
+    /// Masses of the sources, `[n]`; 1/n each by default. When both marginals are exact only the shares
+    /// count, masses over their sum.
     pub source_weights: Option<ArrayView1<'a, f64>>,
-    /// Masses of the targets, `[m]`; 1/m each by default. Of the same sum when both marginals
-    /// are exact.
+    /// The same of the targets, `[m]`.
     pub target_weights: Option<ArrayView1<'a, f64>>,
     /// Stop when the marginal error is at most this fraction of the mass.
     pub tolerance: f64,
@@ -183,7 +184,7 @@ const NEGLIGIBLE: f64 = 1e15;
 ///
 /// # Errors
 /// As [`exact`](super::exact); strengths out of range, also in units of the cost: below 1e-300 or
-/// above 1e300 of it. Masses may differ when a side is relaxed.
+/// above 1e300 of it. Masses count when a side is relaxed, and may then differ.
 ///
 /// # Source
 /// [peyre2019, ch. 4 and 10]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
@@ -210,17 +211,16 @@ pub fn sinkhorn(
 ) -> Result<Entropic> {
     options.validate()?;
     check_clouds(&x, &y)?;
-    let a = Weights::new("source_weights", options.source_weights, x.nrows())?;
-    let b = Weights::new("target_weights", options.target_weights, y.nrows())?;
-    // Separate centres move the potentials only, which a relaxed marginal would feel.
-    let frame = if options.balanced() {
-        check_balance(&a, &b)?;
-        Frame::new(x, y, cost)
+    // Separate centres move the potentials only, which a relaxed marginal would feel; and so it feels masses.
+    let (frame, of): (_, fn(_, _, _) -> _) = if options.balanced() {
+        (Frame::new(x, y, cost), Weights::shares)
     } else {
-        Frame::with_common_centre(x, y, cost)
+        (Frame::with_common_centre(x, y, cost), Weights::masses)
     };
+    let a = of("source_weights", options.source_weights, x.nrows())?;
+    let b = of("target_weights", options.target_weights, y.nrows())?;
     let unit = frame.difference(1.0);
-    let median = median_cost(x.nrows(), y.nrows(), |i, j| frame.pair(i, j)) / unit;
+    let median = median_cost((&a, &b), |i, j| frame.pair(i, j)) / unit;
     let strength = |name: &'static str, strength: Strength| {
         let (value, framed) = match strength {
             Strength::Absolute(value) => (value, scaled(value, -frame.cost_exponent()) / unit),
@@ -243,6 +243,8 @@ pub fn sinkhorn(
         Err(Error::Argument { name, requirement, found: value })
     };
     let relaxation = |name, given: Option<Strength>| given.map(|given| strength(name, given)).transpose();
+    // The centred clouds may be much nearer to each other than the given ones.
+    let start = median_cost((&a, &b), |i, j| frame.ground.pair(i, j));
     let problem = Problem {
         mass: (a.total * b.total).sqrt(),
         source: Side {
@@ -255,8 +257,6 @@ pub fn sinkhorn(
         },
         epsilon: strength("epsilon", options.epsilon)?,
     };
-    // The centred clouds may be much nearer to each other than the given ones.
-    let start = median_cost(x.nrows(), y.nrows(), |i, j| frame.ground.pair(i, j));
     let outcome = iterate(&frame.ground, &problem, start, options)?;
     let relative_epsilon = if start > 0.0 { problem.epsilon / start } else { problem.epsilon };
     Ok(finish(frame, problem, relative_epsilon, outcome))
