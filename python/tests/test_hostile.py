@@ -224,3 +224,9 @@ def test_wrong_types_name_the_argument(call, message):
     with pytest.raises((TypeError, ValueError)) as raised:
         call()
     assert str(raised.value).startswith(message) or message in str(raised.value)
+
+
+def test_millions_of_columns_are_refused_before_memory_is_taken():
+    x = np.zeros((3, 3_000_000), dtype=np.float32)
+    with pytest.raises(fokker.InputError, match="at most 1000000 for 3000000 columns"):
+        fokker.SpectralDensity().fit(x)

@@ -1,12 +1,14 @@
 //! Slips of scale are errors, and nothing that is not a number leaves: whoever calls.
 
+use fokker::Blocks;
 use fokker::audit::tune::{TuneOptions, tune};
 use fokker::audit::{Audit, Start, lint_sigmas};
 use fokker::process::{Grid, Linear, Spacing, parse_schedule};
 use fokker::sampling::{DpmPlusPlus2M, ReverseProcess, SampleOptions, parse_scheme, sample, steps_within};
 use fokker::score::GaussianScore;
+use fokker::spectral::{FitOptions, Pairs, Rows, Shape, Summary, choose, fit};
 use fokker::statistics::Gaussian;
-use ndarray::{Array1, array};
+use ndarray::{Array1, Array2, array};
 
 fn law(values: Array1<f64>) -> Gaussian {
     Gaussian::from_eigenvalues(values).unwrap()
@@ -60,6 +62,44 @@ fn findings_cost_a_number_or_nothing() {
                 assert!(finding.w2_cost.is_none_or(f64::is_finite), "{finding:?}");
                 assert!(!finding.message.contains("NaN") && !finding.message.contains("inf"), "{finding:?}");
             }
+        }
+    }
+}
+
+/// A matrix of millions of columns, of which a row must not be asked for.
+struct Wide;
+
+impl Blocks for Wide {
+    fn dim(&self) -> usize {
+        3_000_000
+    }
+
+    fn rows(&self) -> Option<usize> {
+        Some(3)
+    }
+
+    fn next(&mut self, _block: &mut Array2<f64>) -> fokker::Result<usize> {
+        panic!("a row is read")
+    }
+
+    fn rewind(&mut self) -> fokker::Result<()> {
+        Ok(())
+    }
+}
+
+/// Twelve million functions of one column each had been listed, two gigabytes, before they were counted.
+#[test]
+fn a_density_of_millions_of_columns_is_refused_before_a_row_is_read() {
+    for pairs in [Pairs::None, Pairs::All] {
+        let options = FitOptions { shape: Shape { pairs, ..Default::default() }, ..Default::default() };
+        let refused = [
+            fit(&mut Wide, &options).unwrap_err(),
+            choose(&mut Wide, &[options.clone(), options]).unwrap_err(),
+            Summary::from_blocks(&mut Wide, &Rows::default()).unwrap_err(),
+        ];
+        for error in refused {
+            let text = error.to_string();
+            assert!(error.is_input() && text.contains("3000000") && text.contains("1000000"), "{text}");
         }
     }
 }

@@ -239,6 +239,7 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
             });
         }
     }
+    candidates.iter().try_for_each(|candidate| candidate.shape.check_size(blocks.dim()))?;
     let summary = Summary::from_blocks(blocks, &first.rows)?;
     let mut best: Option<Chosen> = None;
     let mut criteria = Vec::new();

@@ -133,8 +133,8 @@ impl SpectralFit {
         let failures = check.as_ref().map(Check::failures).unwrap_or_default();
         if !failures.is_empty() {
             warnings.push(format!(
-                "the sample is not distributed as the data: {}; take another reference, degree or pairs, or a \
-                 mixture of Gaussians",
+                "the sample is not distributed as the data: {}; take another reference, degree or pairs \
+                 (`gaussian_pairs` for correlations), or a mixture of Gaussians",
                 failures.join(", ")
             ));
         }

@@ -127,6 +127,7 @@ pub struct SpectralFit {
 /// assert!((log + 0.5 * (8.0 * std::f64::consts::PI).ln()).abs() < 0.1);
 /// ```
 pub fn fit(blocks: &mut dyn Blocks, options: &FitOptions) -> Result<SpectralFit> {
+    options.shape.check_size(blocks.dim())?;
     let summary = Summary::from_blocks(blocks, &options.rows)?;
     blocks.rewind()?;
     let moments =

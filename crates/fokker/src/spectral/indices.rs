@@ -64,6 +64,9 @@ impl Pairs {
     }
 }
 
+/// Most functions of a fit.
+pub(super) const FUNCTIONS: usize = 1_000_000;
+
 /// How degrees are bounded in a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -107,6 +110,38 @@ impl Shape {
         matches!(self.pairs, Pairs::None | Pairs::All) && self.triples.is_empty()
     }
 
+    /// Refuses a shape of too many functions before one is made: those of a wide matrix do not fit in memory.
+    ///
+    /// ```
+    /// use fokker::spectral::{Pairs, Shape};
+    /// let shape = Shape { pairs: Pairs::None, ..Default::default() };
+    /// let error = shape.check_size(3_000_000).unwrap_err().to_string();
+    /// assert!(error.contains("at most 1000000 for 3000000 columns"), "{error}");
+    /// ```
+    ///
+    /// # Errors
+    /// More than a million, without triples and given pairs, which are there already.
+    pub fn check_size(&self, dim: usize) -> Result<()> {
+        let degrees = 1..=self.degree.min(Family::MAX_DEGREE / 2);
+        let products = degrees.clone().flat_map(|a| degrees.clone().map(move |b| [a, b]));
+        let of_pair = products.filter(|degrees| self.allows(degrees)).count();
+        let pairs = match self.pairs {
+            Pairs::List(_) => 0,
+            _ => self.pairs.count(dim),
+        };
+        // The product of first degrees may be one of those of a pair.
+        let gaussian = if self.gaussian_pairs { Pairs::All.count(dim) } else { 0 };
+        let found = dim * degrees.count() + gaussian.max(pairs.saturating_mul(of_pair));
+        if found <= FUNCTIONS {
+            return Ok(());
+        }
+        let requirement = format!(
+            "at most {FUNCTIONS} for {dim} columns: lower the degree, take fewer pairs, or fewer columns (principal \
+             components)"
+        );
+        Err(Error::Argument { name: "number of functions", requirement, found: found as f64 })
+    }
+
     /// The functions, sorted: one-body ones first, then pairs, then triples.
     ///
     /// ```
@@ -126,6 +161,7 @@ impl Shape {
             let requirement = format!("from 1 to {most}");
             return Err(Error::Argument { name: "degree", requirement, found: self.degree as f64 });
         }
+        self.check_size(dim)?;
         let edges = self.pairs.edges(dim)?;
         let mut functions: Vec<Index> =
             (0..dim).flat_map(|i| (1..=self.degree).map(move |a| vec![(i, a)])).collect();
@@ -146,7 +182,7 @@ impl Shape {
         }
         functions.sort_by(|x, y| x.len().cmp(&y.len()).then_with(|| x.cmp(y)));
         functions.dedup();
-        if functions.len() > 1_000_000 {
+        if functions.len() > FUNCTIONS {
             let requirement = "at most 1000000: lower the degree or take fewer pairs".into();
             let found = functions.len() as f64;
             return Err(Error::Argument { name: "number of functions", requirement, found });
@@ -197,6 +233,23 @@ mod tests {
         let triple = Shape { triples: vec![[2, 0, 1]], ..total(4, Pairs::None) };
         assert_eq!(count(&triple, 3), 12 + 4); // (1,1,1) and a 2 in each place
         assert_eq!(Pairs::List(vec![(2, 0), (0, 2)]).edges(3).unwrap(), [(0, 2)]);
+    }
+
+    #[test]
+    fn what_is_counted_beforehand_is_never_more_than_there_are() {
+        for (bound, gaussian_pairs) in
+            [(Bound::Total, false), (Bound::Total, true), (Bound::HyperbolicCross, true)]
+        {
+            for pairs in [Pairs::None, Pairs::Chain, Pairs::All, Pairs::Lattice(20, 20)] {
+                let shape = Shape { degree: 12, bound, pairs, gaussian_pairs, ..Default::default() };
+                // 400 columns: all pairs of total degree 12 have 5 million functions, the others at most 962,400.
+                let (checked, made) = (shape.check_size(400), shape.functions(400));
+                assert_eq!(checked.is_ok(), made.is_ok(), "{shape:?}");
+            }
+        }
+        let wide = Shape { pairs: Pairs::None, ..Default::default() };
+        assert!(wide.check_size(250_000).is_ok() && wide.check_size(250_001).is_err());
+        assert!(Shape::default().check_size(1 << 26).unwrap_err().is_input());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The first pass over the data: what coordinates are made of.
 
 use super::chunks::{Chunk, Pass, Sum, Tree, for_chunks, is_held_out};
+use super::indices::FUNCTIONS;
 use super::reservoir::{Kept, Reservoir, Sample};
 use crate::statistics::NO_ROW;
-use crate::{Blocks, Error, Merge, Result, Task};
+use crate::{Blocks, Error, Limits, Merge, Result, Task};
 use ndarray::{Array1, ArrayView2};
 use std::collections::BTreeMap;
 
@@ -181,6 +182,8 @@ impl Summary {
         if dim == 0 {
             return Err(Error::Empty { name: "data" });
         }
+        // Every column has a function at least.
+        Limits::count("columns of a spectral fit", dim, FUNCTIONS)?;
         let work = |chunk: Chunk| {
             let weights = rows.weights_of(chunk.first, chunk.rows.nrows())?;
             let weight = |i: usize| weights.map_or(1.0, |weights| weights[i]);
