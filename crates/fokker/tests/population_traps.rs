@@ -4,10 +4,9 @@
 mod common;
 
 use common::{curvature, gradient, normal_quadrature, normals, options, quadratic, relative, snapshots};
-use fokker::basis::{Features, Monomials, Part};
 use fokker::population::{
-    Cloud, CouplingMethod, Energy, FitOptions, PotentialTerm, PredictOptions, Ridge, SCHEMES, Scheme,
-    Snapshots, TimeBasis, fit, predict, split, split_snapshots,
+    Cloud, CouplingMethod, Energy, FitOptions, PredictOptions, Ridge, SCHEMES, Scheme, Snapshots, TimeBasis,
+    fit, predict, split, split_snapshots,
 };
 use fokker::transport::Strength;
 use fokker_linalg::eigh;
@@ -347,45 +346,6 @@ fn held_out_cells_tell_the_fit_nothing() {
     );
 }
 
-/// An energy of a potential ½k|x|² and a temperature.
-fn simple(k: f64, theta: Option<f64>, scheme: Scheme) -> Energy {
-    let square = Part::Monomials(Monomials::new(1, &[vec![2]]).unwrap());
-    let potential = PotentialTerm {
-        features: Features::new(array![0.0], 1.0, vec![square]).unwrap(),
-        time: TimeBasis::Constant,
-        coefficients: array![[0.5 * k]],
-    };
-    Energy {
-        times: vec![0.0, 0.1],
-        scheme,
-        potential: Some(potential),
-        interaction: None,
-        temperature: theta,
-        dim: 1,
-    }
-}
-
-#[test]
-fn every_step_and_particle_has_noise_of_its_own() {
-    let energy = simple(0.0, Some(0.5), Scheme::Explicit);
-    let start = Array2::zeros((4000, 1));
-    let options = PredictOptions { steps_per_interval: Some(5), ..Default::default() };
-    let clouds = predict(&energy, start.view(), 0.0, &[0.1, 0.2], &options).unwrap();
-    // Variance 2θt after ten steps of 0.02, with standard error √(2/4000) of it; the same noise in
-    // every step would give ten times as much. Five of them: once in two million.
-    for (x, t) in clouds.iter().zip([0.1, 0.2]) {
-        assert!((x.var(0.0) / t - 1.0).abs() < 5.0 * (2f64 / 4000.0).sqrt(), "{}", x.var(0.0));
-    }
-    // Increments of both halves, and of neighbouring particles, are uncorrelated.
-    let second = &clouds[1] - &clouds[0];
-    let correlation = (&second * &clouds[0]).mean().unwrap() / 0.1;
-    assert!(correlation.abs() < 5.0 / 4000f64.sqrt(), "{correlation}");
-    let neighbours: f64 = (0..3999).map(|i| second[[i, 0]] * second[[i + 1, 0]]).sum::<f64>() / 399.9;
-    assert!(neighbours.abs() < 5.0 / 3999f64.sqrt(), "{neighbours}");
-    let other = PredictOptions { seed: 1, ..options };
-    assert_ne!(predict(&energy, start.view(), 0.0, &[0.1], &other).unwrap()[0], clouds[0]);
-}
-
 #[test]
 fn tiny_displacements_are_seen() {
     // V = ½|x − c|² far from the origin over a step of 1e-6, neighbours 1e-4 apart: in squares of
@@ -400,21 +360,6 @@ fn tiny_displacements_are_seen() {
 }
 
 #[test]
-fn an_implicit_step_that_does_not_converge_is_an_error() {
-    let x = array![[1.0], [-0.5]];
-    // y = x − h k y = x/(1 + hk), a contraction when hk < 1.
-    let energy = simple(9.0, None, Scheme::Implicit);
-    let moved = predict(&energy, x.view(), 0.0, &[0.1], &PredictOptions::default()).unwrap();
-    assert!((&moved[0] - &(&x / 1.9)).iter().all(|e| e.abs() < 1e-11), "{}", moved[0]);
-    let stiff = simple(11.0, None, Scheme::Implicit);
-    let error = predict(&stiff, x.view(), 0.0, &[0.1], &PredictOptions::default()).unwrap_err();
-    assert!(!error.is_input() && error.to_string().contains("more steps"), "{error}");
-    let finer = PredictOptions { steps_per_interval: Some(2), ..Default::default() };
-    let moved = predict(&stiff, x.view(), 0.0, &[0.1], &finer).unwrap();
-    assert!((&moved[0] - &(&x / 1.55f64.powi(2))).iter().all(|e| e.abs() < 1e-11));
-}
-
-#[test]
 fn the_interaction_is_that_of_half_the_double_integral() {
     // W = ½w|z|² pulls to the mean with w: x_i' = −w(x_i − m), no factor of two.
     let x = white(80, 2, 8);
@@ -426,40 +371,4 @@ fn the_interaction_is_that_of_half_the_double_integral() {
     };
     let w = curvature(&fit(&data, &options).unwrap().energy);
     assert!((w - SQRT_2).abs() < 1e-10, "{w}");
-}
-
-/// Counts how often it is asked.
-#[derive(Default)]
-struct Asked(std::sync::atomic::AtomicUsize);
-
-impl fokker::Monitor for Asked {
-    fn progress(&self, stage: &str, _done: usize, _total: usize) -> std::ops::ControlFlow<()> {
-        let sums = usize::from(stage == "sums");
-        self.0.fetch_add(sums, std::sync::atomic::Ordering::Relaxed);
-        std::ops::ControlFlow::Continue(())
-    }
-}
-
-/// A million particles took 14 seconds between two questions: it must be asked for every few of them.
-#[test]
-fn the_weak_form_can_be_stopped_within_a_snapshot() {
-    let data = snapshots(&[0.0, 1.0], vec![normals(2048, 2, 1), normals(1024, 2, 2)]);
-    for interaction in [None, Some("radial:2".parse().unwrap())] {
-        let asked = Asked::default();
-        let options = FitOptions {
-            interaction,
-            task: fokker::Task::watched(&asked),
-            ..options("poly:2", Scheme::Weak)
-        };
-        fit(&data, &options).unwrap();
-        let least = if interaction.is_some() { 1 + 1 } else { (2048 + 1024) / 256 };
-        assert!(asked.0.into_inner() >= least);
-    }
-    let fine = snapshots(&[0.0, 1.0], vec![normals(10_000, 1, 1), normals(300, 1, 2)]);
-    let asked = Asked::default();
-    let interaction = Some("quadratic".parse().unwrap());
-    let options =
-        FitOptions { interaction, task: fokker::Task::watched(&asked), ..options("poly:2", Scheme::Weak) };
-    fit(&fine, &options).unwrap();
-    assert!(asked.0.into_inner() >= 10_000usize.div_ceil(838), "838 of 10,000 have 2²³ pairs");
 }
