@@ -3,6 +3,7 @@
 use super::Family;
 use super::marginal::{Jet, Marginal};
 use super::notes::Notes;
+use super::quartiles::{quartiles, sorted_column};
 use super::reservoir::Sample;
 use super::summary::{Part, Summary};
 use super::whitening::{Whitening, range};
@@ -76,7 +77,7 @@ impl Map {
         }
     }
 
-    fn inverse(&self, y: f64) -> f64 {
+    pub fn inverse(&self, y: f64) -> f64 {
         match self {
             Map::Affine { shift, scale } => shift + scale * y,
             Map::Cdf(marginal) => marginal.quantile(y / PI),
@@ -277,7 +278,7 @@ impl Frame {
     }
 
     /// The map of a free column.
-    fn map(&self, column: usize) -> &Map {
+    pub fn map(&self, column: usize) -> &Map {
         match &self.columns[self.free[column]] {
             Column::Free(map) => map,
             _ => unreachable!("free columns have a map"),
@@ -366,16 +367,6 @@ impl Frame {
         }
     }
 
-    /// The normal law that stands for rows beyond the walls of cosines.
-    pub fn wide(&self) -> Wide {
-        let ends = |i: usize| [0.01, 0.99].map(|level| self.map(i).inverse(PI * level));
-        let of = |i: usize| {
-            let [low, high] = ends(i);
-            (self.free[i], low + 0.5 * (high - low), 0.5 * (high - low))
-        };
-        Wide { columns: (0..self.dim()).map(of).collect() }
-    }
-
     /// Turns a score in coordinates `[free]` into one in the columns of the data `[d]`.
     ///
     /// ```text
@@ -411,43 +402,4 @@ impl Frame {
             && self.whitening.is_some() == (self.kind == Coordinates::Whitened)
             && self.whitening.as_ref().is_none_or(|w| w.dim() == free.len() && self.affine().is_some())
     }
-}
-
-/// A normal law of independent columns.
-pub(super) struct Wide {
-    /// Column, mean, deviation.
-    columns: Vec<(usize, f64, f64)>,
-}
-
-impl Wide {
-    /// `log N(x)` of a row over its free columns.
-    pub fn log_density(&self, x: ArrayView1<f64>) -> f64 {
-        let term = |&(column, mean, deviation): &(usize, f64, f64)| {
-            let z = (x[column] - mean) / deviation;
-            -0.5 * (z * z + (2.0 * PI).ln()) - deviation.ln()
-        };
-        self.columns.iter().map(term).sum()
-    }
-}
-
-/// The first values below which lies more than a quarter, a half and three quarters of the weight.
-fn quartiles(sample: &Sample, j: usize) -> [f64; 3] {
-    let sorted = sorted_column(sample, j);
-    let total: f64 = sorted.iter().map(|(_, w)| w).sum();
-    [0.25, 0.5, 0.75].map(|share| {
-        let mut below = 0.0;
-        let beyond = sorted.iter().find(|(_, w)| {
-            below += w;
-            below > share * total
-        });
-        beyond.or(sorted.last()).map_or(0.0, |(x, _)| *x)
-    })
-}
-
-/// Values of a column with their weights, ascending.
-fn sorted_column(sample: &Sample, j: usize) -> Vec<(f64, f64)> {
-    let mut sorted: Vec<(f64, f64)> =
-        sample.x.column(j).iter().copied().zip(sample.weights.iter().copied()).collect();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    sorted
 }

@@ -67,6 +67,7 @@ mod notes;
 mod partition;
 mod pchip;
 mod plan;
+mod quartiles;
 mod reference;
 mod report;
 mod reservoir;
@@ -77,6 +78,7 @@ mod system;
 mod terms;
 mod trial;
 mod whitening;
+mod wide;
 
 pub use choice::{Chosen, Tried, choose};
 pub use chunks::CHUNK;
