@@ -38,7 +38,7 @@ impl Score for PythonScore<'_> {
         let call = |py: Python| {
             let answer = self.call.bind(py).call1((x.to_owned().into_pyarray(py), t))?;
             let answer = matrix(&answer, "what score returns")?;
-            assign(answer.as_array(), out.view_mut(), "score")
+            assign(answer.as_array(), out.view_mut(), &format!("score at t = {t:.6}"))
         };
         Python::attach(call).map_err(|error| self.watch.fail(error))
     }

@@ -1,5 +1,7 @@
 """The audit from Python: closed forms, samplers and scores of one's own."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -281,13 +283,27 @@ def test_a_score_of_any_kind():
         share /= share.sum(1, keepdims=True)
         return (alpha * share @ mixture[:, None] - x) / variance
 
-    found = audit.score_errors(
-        score, covariance=[[4.25]], steps=40, scheme="dpmpp-2m", schedule="constant:5", particles=4000
-    )
+    with pytest.warns(UserWarning, match="of the score's mean square is affine .* linearised score"):
+        found = audit.score_errors(
+            score, covariance=[[4.25]], steps=40, scheme="dpmpp-2m", schedule="constant:5", particles=4000
+        )
     # The score is exact for this law: only its second moments are compared, and they agree.
     assert found.w2_drawn < 0.1 and found.w2_floor < 0.1
     assert found.affine_share[0] > 0.999 and found.affine_share[-1] < 0.9
     assert found.drawn.shape == (4000, 1) and (abs(found.drawn) > 1).mean() > 0.9
+
+
+def test_a_network_in_single_precision_is_a_function():
+    # Two layers in float32, whose sums have another order in another batch.
+    random = np.random.default_rng(5)
+    first, last = (random.normal(size=shape).astype(np.float32) / 8 for shape in ((2, 64), (64, 2)))
+
+    def score(x, t):
+        return np.tanh(x.astype(np.float32) @ first) @ last - x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert audit.score_errors(score, eigenvalues=[2.0, 0.5], steps=5, draws=500, particles=50).w2_affine > 0
 
 
 def test_an_affine_score_is_its_own_affine_part():
@@ -307,8 +323,9 @@ def test_the_affine_part_is_that_of_least_squares():
     fitted = {}
 
     def score(x, t):
-        # The fits come first; later the same times are asked for drawn particles.
-        fitted.setdefault(t, x.copy())
+        # Trials are of 64 rows; the fits come next, and later the same times are asked for drawn particles.
+        if len(x) == 500:
+            fitted.setdefault(t, x.copy())
         return np.tanh(x) * 0.3 - x / (1 + t)
 
     found = audit.score_errors(score, x, steps=4, scheme="heun", stop=0.01, draws=500, particles=2)
@@ -335,9 +352,11 @@ def test_a_score_is_asked_once_for_its_affine_part_at_a_time():
 @pytest.mark.parametrize(
     "score, options, words",
     [
-        (lambda x, t: np.full_like(x, np.nan), {}, "score has the non-finite value NaN at row 0, column 0"),
+        (lambda x, t: np.full_like(x, np.nan), {}, r"64 rows at t = 1.0+: row 0, column 0 of the answer is NaN"),
         (lambda x, t: -x, {"draws": 2}, "more than the 2 columns, found 2"),
-        (lambda x, t: -x[:, :1], {}, "shape"),
+        (lambda x, t: -x[:, :1], {}, r"score at t = 1.0+ must return an array of the shape \(64, 2\)"),
+        (lambda x, t: -x * (np.random.default_rng().random(x.shape) > 0.1), {}, r"two calls .* model\.eval\(\)"),
+        (lambda x, t: -(x - x.mean(0)) / x.std(0), {}, r"of 32 rows .* among other rows.* model\.eval\(\)"),
     ],
 )
 def test_scores_that_have_no_affine_part_are_refused(score, options, words):
@@ -384,6 +403,22 @@ def test_tuning_beats_the_standard_grids():
     assert name == "# dpmpp-2m: sample_dpmpp_2m" and listed == str(tuned.sigmas.tolist())
     with pytest.raises(ValueError, match="runs em"):
         audit.export(tuned.times, "k-diffusion", scheme="em")
+
+
+def test_an_export_has_the_error_of_the_sampler_that_runs_it():
+    betas = np.linspace(1e-4, 0.02, 1000)
+    law = {"spectrum": "natural:8x8x1", "schedule": betas}
+    tuned = audit.tune(nfe=8, **law)
+    found = audit.exported(tuned.times, "diffusers", **law)
+    assert found.text == audit.export(tuned.times, "diffusers", schedule=betas)
+    assert found.sampler.startswith("DPMSolverMultistepScheduler")
+    # Integer timesteps, then 0: the error of this grid, not of the tuned one.
+    steps = eval(found.text.split("timesteps=")[1].rstrip(")\n"))
+    assert np.array_equal(found.times, [*(k + 1.0 for k in steps), 0.0])
+    again = audit.errors(times=found.times, **law)
+    assert found.w2 == pytest.approx(again.w2, rel=1e-12) and abs(found.w2 / tuned.w2 - 1) > 1e-6
+    with pytest.raises(ValueError, match="runs em"):
+        audit.exported(tuned.times, "k-diffusion", scheme="em", **law)
 
 
 def test_lint_reads_configurations():

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from ._arguments import Scheme
 from ._errors import Errors, errors
-from ._grids import Tuned, export, tune
+from ._grids import Exported, Tuned, export, exported, tune
 from ._lint import Finding, lint
 from ._scores import ScoreErrors, score_errors
 from ._texture import Texture
 
 __all__ = [
     "Errors",
+    "Exported",
     "Finding",
     "Scheme",
     "ScoreErrors",
@@ -30,6 +31,7 @@ __all__ = [
     "Tuned",
     "errors",
     "export",
+    "exported",
     "lint",
     "score_errors",
     "tune",

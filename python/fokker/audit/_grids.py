@@ -79,10 +79,56 @@ def export(
 
     A grid is tuned for a scheme, and another sampler has another error with it: where no sampler of the
     program runs the scheme, that is a ``ValueError``. diffusers takes integer timesteps for some, so that
-    levels are rounded, and those samplers end at 0.
+    levels are rounded, and those samplers end at 0. :func:`exported` has its W₂ as well.
 
     >>> import fokker
     >>> fokker.audit.export([1.0, 0.5, 0.0], "t")
     '[1.0, 0.5, 0.0]\\n'
     """
     return schedule_of(schedule).export(_fokker.as_vector(times, "times").tolist(), program, scheme)
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A grid for another program, and what its sampler draws with it."""
+
+    #: The text to paste, as :func:`export` returns it.
+    text: str
+    #: W₂ between the data and what that sampler draws with the exact score.
+    w2: float
+    #: Who runs it, with the settings that it needs.
+    sampler: str
+    #: Times that are run, ``[steps + 1]``: with integer timesteps not quite those given.
+    times: Vector
+    #: σ/α at these times.
+    sigmas: Vector
+
+
+@checked
+def exported(
+    times: ArrayLike,
+    program: Literal["k-diffusion", "comfyui", "diffusers", "t"],
+    eigenvalues: ArrayLike | None = None,
+    *,
+    data: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    spectrum: str | None = None,
+    scheme: str = "dpmpp-2m",
+    start: Literal["normal", "exact"] = "normal",
+    schedule: Schedule = "linear:0.05:10",
+) -> Exported:
+    """:func:`export` with the W₂ of the sampler that will run it, as the command line prints it.
+
+    A program may round levels to its integer timesteps, end at 0, or start from σ z: ``w2`` is of what it
+    does, not of the grid as it was tuned. The data law as for :func:`errors`.
+
+    >>> import fokker
+    >>> tuned = fokker.audit.tune(spectrum="natural:8x8x1", nfe=10)
+    >>> found = fokker.audit.exported(tuned.times, "t", spectrum="natural:8x8x1")
+    >>> found.sampler, abs(found.w2 - tuned.w2) < 1e-12
+    ('fokker', True)
+    """
+    law = law_of(eigenvalues, data, covariance, mean, spectrum, keep_columns=False)
+    listed = _fokker.as_vector(times, "times").tolist()
+    return Exported(**schedule_of(schedule).exported(law, listed, program, scheme, start))

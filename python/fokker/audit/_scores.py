@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,11 @@ def score_errors(
     - ``particles`` are drawn with the score itself: ``w2_drawn`` is W₂ between their Gaussian and that
       of the data, against ``w2_floor`` for as many particles of the data law.
 
+    The score must be a function of x and t, row by row: it is tried at three times, and dropout, batch
+    statistics, rows that depend on one another, other shapes and numbers that are none are a ``ValueError``
+    with the call (``model.eval()`` is the usual remedy). Where less than 95 % of its mean square is affine
+    (``affine_share``), a warning says that ``w2_affine`` is of the linearised score alone.
+
     A score that needs ``w2_affine`` far above ``w2_exact`` has the wrong second moments whatever the
     steps. O(d³) a step: for d up to some hundreds.
 
@@ -86,6 +92,8 @@ def score_errors(
         rows = law.mean + random.standard_normal((draws, law.dim)) @ factor.T
     noise = random.standard_normal((draws, law.dim))
     affine = _fokker.audit_affine(score, law, rows, noise, clock, sampler)
+    if affine["warning"] is not None:
+        warnings.warn(affine["warning"], UserWarning, stacklevel=3)
     exact = _fokker.audit_errors(law, None, clock, sampler, "normal", False, False)
     drawn = _fokker.audit_sample(score, law.dim, clock, sampler, particles, random_state)
     chance = law.mean + random.standard_normal((particles, law.dim)) @ factor.T

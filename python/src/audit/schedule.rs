@@ -1,16 +1,19 @@
 //! Noise schedules: by name, by training steps, by the configuration of a diffusers scheduler.
 
-use super::Object;
+use super::sampler::start_of;
+use super::{Law, Object};
 use crate::convert::vector;
 use crate::errors::raise;
+use crate::work::run;
 use fokker::Result;
-use fokker::audit::Export;
+use fokker::audit::{Audit, Export, Exported};
 use fokker::process::{
     DiscreteBetas, Grid, OrnsteinUhlenbeck, Schedule, SchedulerConfig, TrainingTable, parse_schedule,
 };
 use fokker::sampling::parse_scheme;
+use numpy::IntoPyArray;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 
 /// A noise schedule: the clock of the process.
 #[pyclass(frozen, module = "fokker._fokker", name = "Schedule")]
@@ -76,17 +79,48 @@ impl PySchedule {
     /// The grid of these times as text for another program.
     #[pyo3(signature = (times, program, scheme))]
     fn export(&self, py: Python, times: Vec<f64>, program: &str, scheme: &str) -> PyResult<String> {
-        let render = || {
-            let export: Export = program.parse()?;
-            let grid = Grid::from_times(times, &*self.schedule)?;
-            let table = TrainingTable::from_schedule(&*self.schedule, self.levels.unwrap_or(1000))?;
-            let found = export.render(&grid, (&*self.schedule, &table), &*parse_scheme(scheme)?)?;
-            Ok(match export {
-                Export::Times => found.text,
-                _ => format!("# {scheme}: {}\n{}", found.sampler, found.text),
-            })
+        let text = self.render(times, program, scheme).map(|(text, _)| text);
+        text.map_err(|error| raise(py, error))
+    }
+
+    /// The same with the sampler that runs it, its grid, and its W₂ to a law.
+    #[pyo3(signature = (law, times, program, scheme, start))]
+    fn exported<'py>(
+        &self,
+        py: Python<'py>,
+        law: &Law,
+        times: Vec<f64>,
+        program: &str,
+        scheme: &str,
+        start: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (text, found, w2) = run(py, |_| {
+            let (text, found) = self.render(times, program, scheme)?;
+            let audit = Audit::new(&law.law, &*self.schedule);
+            let w2 = found.w2(&audit, &*parse_scheme(scheme)?, start_of(start)?)?;
+            Ok((text, found, w2))
+        })?;
+        let out = PyDict::new(py);
+        out.set_item("text", text)?;
+        out.set_item("w2", w2)?;
+        out.set_item("sampler", found.sampler)?;
+        out.set_item("times", found.grid.times().to_vec().into_pyarray(py))?;
+        out.set_item("sigmas", found.grid.sigmas().to_vec().into_pyarray(py))?;
+        Ok(out)
+    }
+}
+
+impl PySchedule {
+    fn render(&self, times: Vec<f64>, program: &str, scheme: &str) -> Result<(String, Exported)> {
+        let export: Export = program.parse()?;
+        let grid = Grid::from_times(times, &*self.schedule)?;
+        let table = TrainingTable::from_schedule(&*self.schedule, self.levels.unwrap_or(1000))?;
+        let found = export.render(&grid, (&*self.schedule, &table), &*parse_scheme(scheme)?)?;
+        let text = match export {
+            Export::Times => found.text.clone(),
+            _ => format!("# {scheme}: {}\n{}", found.sampler, found.text),
         };
-        render().map_err(|error| raise(py, error))
+        Ok((text, found))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Law, Object, PySchedule};
 use crate::callbacks::PythonScore;
 use crate::convert::{matrix, rows};
 use crate::work::run;
-use fokker::audit::{AffinePart, Start, affine_w2};
+use fokker::audit::{AffinePart, Start, affine_w2, affine_warning};
 use fokker::sampling::{self, ReverseProcess, SampleOptions, evaluations, sample};
 use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
@@ -30,13 +30,16 @@ pub fn audit_affine<'py>(
         let (scheme, grid) = sampler.on(schedule, watch)?;
         let score = PythonScore { call: &score, dim: law.law.dim(), watch };
         let part = AffinePart::new(&score, schedule, rows.to_owned(), noise.to_owned())?;
+        part.check(&grid)?;
         let w2 = affine_w2(&law.law, &part, schedule, (&*scheme, &grid), Start::Normal)?;
         Ok((w2, evaluations(&*scheme, &grid), part.shares()))
     })?;
+    let warning = affine_warning(&shares);
     shares.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (times, shares): (Vec<f64>, Vec<f64>) = shares.into_iter().unzip();
     let out = PyDict::new(py);
     out.set_item("w2", w2)?;
+    out.set_item("warning", warning)?;
     out.set_item("evaluations", used)?;
     out.set_item("times", times.into_pyarray(py))?;
     out.set_item("shares", shares.into_pyarray(py))?;

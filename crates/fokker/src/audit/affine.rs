@@ -2,6 +2,7 @@
 
 use super::matrix::{MatrixPropagation, propagate_matrix};
 use super::report::{Audit, ErrorReport, OVERFLOW, Start};
+use super::score_check::affine_warning;
 use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule, Spacing};
 use crate::sampling::{
     Limit, RelativeHeun, ReverseProcess, RungeKutta4, SampleOptions, Scheme, Start as Draw, sample,
@@ -11,7 +12,7 @@ use crate::statistics::{Gaussian, GaussianMixture};
 use crate::transport::bures;
 use crate::{Error, Result, all_finite, finite};
 use fokker_linalg::{Cholesky, matmul};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Slice, concatenate};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -155,11 +156,24 @@ impl<'a> AffinePart<'a> {
         Ok(part)
     }
 
-    fn fit(&self, t: f64) -> Result<(Part, f64)> {
+    /// The first rows of the noised data at a time, at most `most`.
+    pub(super) fn points(&self, t: f64, most: usize) -> Array2<f64> {
         let clock = self.schedule.clock(t);
-        let points = &self.data * Ou::alpha(clock) + &self.noise * Ou::variance(clock).sqrt();
-        let mut values = Array2::zeros(points.dim());
-        self.score.score_into(t, points.view(), values.view_mut())?;
+        let rows = Slice::from(..most.min(self.data.nrows()));
+        let part = |a: &Array2<f64>| a.slice_axis(Axis(0), rows).to_owned();
+        part(&self.data) * Ou::alpha(clock) + part(&self.noise) * Ou::variance(clock).sqrt()
+    }
+
+    /// The score itself.
+    pub(super) fn score_at(&self, t: f64, x: ArrayView2<f64>) -> Result<Array2<f64>> {
+        let mut values = Array2::zeros(x.dim());
+        self.score.score_into(t, x, values.view_mut())?;
+        Ok(values)
+    }
+
+    fn fit(&self, t: f64) -> Result<(Part, f64)> {
+        let points = self.points(t, self.data.nrows());
+        let values = self.score_at(t, points.view())?;
         if let Some(((row, column), &value)) = values.indexed_iter().find(|(_, value)| !value.is_finite()) {
             return Err(Error::NonFinite { name: "score", index: vec![row, column], value });
         }
@@ -199,6 +213,8 @@ pub struct ScoreAudit {
     /// its affine part with the same noise: W₂ is off `errors.w2` by at most this. None when the
     /// score is affine.
     pub remainder: Option<(f64, f64)>,
+    /// What W₂ is for, where the score is far from its affine part ([`affine_warning`]).
+    pub warning: Option<String>,
 }
 
 /// Audits a scheme with a score that is not the exact one of any law.
@@ -212,7 +228,8 @@ pub struct ScoreAudit {
 /// p_T, by 400 steps of `rk4` or `heun-sde`. Cost O((1 + h)³ d³ + 4096 score evaluations) a step.
 ///
 /// # Errors
-/// Singular data, dimensions that differ, a step for which scheme or score is not defined.
+/// Singular data, dimensions that differ, a step for which scheme or score is not defined, a score that is
+/// no function of a row ([`AffinePart::check`]).
 pub fn audit_score(
     data: &Gaussian,
     score: &dyn Score,
@@ -227,6 +244,7 @@ pub fn audit_score(
     let normal = Gaussian::from_eigenvalues(Array1::ones(data.dim()))?;
     let normal = GaussianMixture::new(Array1::ones(1), vec![normal])?;
     let part = AffinePart::new(score, schedule, law.sample(DRAWS, 1), normal.sample(DRAWS, 2))?;
+    part.check(grid)?;
     let used: &dyn Score = if affine { score } else { &part };
     let mut errors = Audit::new(data, schedule).errors(scheme, grid, start)?;
     errors.w2 = affine_w2(data, used, schedule, (scheme, grid), start)?;
@@ -255,7 +273,8 @@ pub fn audit_score(
         let root = mean.sqrt();
         Some((root, if root > 0.0 { 0.5 * error / root } else { 0.0 }))
     };
-    Ok(ScoreAudit { errors, remainder })
+    let warning = remainder.and_then(|_| affine_warning(&part.shares()));
+    Ok(ScoreAudit { errors, remainder, warning })
 }
 
 /// W₂ between Gaussian data and what a scheme draws with any affine score, exact.

@@ -43,6 +43,7 @@ mod matrix;
 mod probe;
 mod purity;
 mod report;
+mod score_check;
 pub mod tune;
 
 pub use affine::{AffinePart, OnClock, ScoreAudit, affine_w2, audit_score};
@@ -51,3 +52,4 @@ pub use lint::{Code, Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, li
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use purity::{Checked, check_scheme};
 pub use report::{Audit, ErrorReport, PerEigenvalue, Run, Start};
+pub use score_check::affine_warning;

@@ -21,9 +21,9 @@ pub(super) fn compare(
         return Ok(None);
     }
     let test = held_out.x.view();
-    let spectral = fit.log_density_by(Density::Flow, test, task)?;
+    let spectral = fit.log_densities(Density::Flow, test, task)?;
     let energy = match fit.report.partition {
-        Some(partition) => Some((fit.log_density_by(Density::Energy, test, task)?, partition)),
+        Some(partition) => Some((fit.log_densities(Density::Energy, test, task)?, partition)),
         None => None,
     };
     let free = |x: ArrayView2<f64>| x.select(Axis(1), &fit.frame.free);
@@ -45,7 +45,7 @@ pub(super) fn held_out_nats(
     if rows.x.nrows() < 2 {
         return Ok(None);
     }
-    let log = fit.log_density_by(Density::Flow, rows.x.view(), task)?;
+    let log = fit.log_densities(Density::Flow, rows.x.view(), task)?;
     let weighted = log.iter().zip(&rows.weights).filter(|(_, w)| **w > 0.0);
     let (sum, total) = weighted.fold((0.0, 0.0), |(sum, total), (log, w)| (sum + w * log, total + w));
     Ok((total > 0.0).then(|| sum / total))

@@ -77,9 +77,26 @@ impl SpectralFit {
 
     /// The same by the density given, with progress by blocks of rows.
     ///
+    /// No row has a density of zero, but doubles end: a row whose log-density is beyond them, or where
+    /// polynomials are, is an error.
+    ///
     /// # Errors
-    /// The same, an energy whose log Z is not known, or an interruption.
+    /// The same, an energy whose log Z is not known, a row too far away, or an interruption.
     pub fn log_density_by(&self, density: Density, x: ArrayView2<f64>, task: Task) -> Result<Array1<f64>> {
+        let log = self.log_densities(density, x, task)?;
+        match log.iter().position(|log| !log.is_finite()) {
+            None => Ok(log),
+            Some(row) => Err(too_far(x, row)),
+        }
+    }
+
+    /// The same, whatever the numbers are.
+    pub(super) fn log_densities(
+        &self,
+        density: Density,
+        x: ArrayView2<f64>,
+        task: Task,
+    ) -> Result<Array1<f64>> {
         self.check_rows(x)?;
         let y = self.frame.forward(x);
         let mut log = self.log_density_of_coordinates(density, y.view(), task)?;
@@ -136,6 +153,14 @@ impl SpectralFit {
             }),
         }
     }
+}
+
+/// A row at which a fit has no number, by its largest column.
+pub(super) fn too_far(x: ArrayView2<f64>, row: usize) -> Error {
+    let largest = |a: usize, b: usize| if x[[row, b]].abs() > x[[row, a]].abs() { b } else { a };
+    let column = (0..x.ncols()).reduce(largest).unwrap_or(0);
+    let requirement = "near enough to the data for density and score to be numbers";
+    Error::Entry { name: "data", requirement, index: vec![row, column], found: x[[row, column]] }
 }
 
 /// Whether coordinates of cosines are between their walls.

@@ -260,7 +260,7 @@ impl SpectralFit {
     /// The noise is that of the reference process in the coordinates of the fit.
     ///
     /// # Errors
-    /// Rows of another dimension or not finite, a negative time.
+    /// Rows of another dimension, not finite, or so far away that the score is no number; a negative time.
     pub fn score_at(&self, time: f64, x: ArrayView2<f64>) -> Result<Array2<f64>> {
         use crate::score::Score;
         self.check_rows(x)?;
@@ -271,7 +271,10 @@ impl SpectralFit {
         for ((x, own), out) in x.rows().into_iter().zip(own.rows()).zip(out.rows_mut()) {
             self.frame.pull_back(x, own, out);
         }
-        Ok(out)
+        match out.rows().into_iter().position(|row| row.iter().any(|value| !value.is_finite())) {
+            None => Ok(out),
+            Some(row) => Err(super::density::too_far(x, row)),
+        }
     }
 
     pub(super) fn check_rows(&self, x: ArrayView2<f64>) -> Result<()> {

@@ -7,7 +7,7 @@ use super::frame::{Frame, scaled};
 use super::ground::Cost;
 use super::masses::Weights;
 use super::median::median_cost;
-use crate::{Error, Result, Task};
+use crate::{Error, Result, Task, all_finite, finite};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
@@ -184,7 +184,7 @@ const NEGLIGIBLE: f64 = 1e15;
 ///
 /// # Errors
 /// As [`exact`](super::exact); strengths out of range, also in units of the cost: below 1e-300 or
-/// above 1e300 of it. Masses count when a side is relaxed, and may then differ.
+/// above 1e300 of it, or a cost that is beyond the range of numbers. Masses count when a side is relaxed, and may then differ.
 ///
 /// # Source
 /// [peyre2019, ch. 4 and 10]; ε-scaling \[schmitzer2019\]; the level of relaxed potentials is set in
@@ -259,7 +259,7 @@ pub fn sinkhorn(
     };
     let outcome = iterate(&frame.ground, &problem, start, options)?;
     let relative_epsilon = if start > 0.0 { problem.epsilon / start } else { problem.epsilon };
-    Ok(finish(frame, problem, relative_epsilon, outcome))
+    finish(frame, problem, relative_epsilon, outcome).checked()
 }
 
 fn finish(frame: Frame, problem: Problem, relative_epsilon: f64, outcome: Outcome) -> Entropic {
@@ -312,6 +312,18 @@ fn finish(frame: Frame, problem: Problem, relative_epsilon: f64, outcome: Outcom
 }
 
 impl Entropic {
+    /// The coupling, if its numbers are.
+    fn checked(self) -> Result<Self> {
+        let remedy = "divide both clouds by a common factor (an absolute epsilon by its square, for the squared \
+                      cost), or look for slips: some points are too far apart to be squared";
+        finite("the cost of the entropic coupling", self.cost, remedy)?;
+        finite("the value of the entropic coupling", self.value, remedy)?;
+        all_finite("the potentials of the sources", &self.potential_source, remedy)?;
+        all_finite("the potentials of the targets", &self.potential_target, remedy)?;
+        finite("epsilon in units of the cost", self.epsilon, remedy)?;
+        Ok(self)
+    }
+
     /// Bound on the rounding of the value at large ε: potentials hold ε log a_i, and the mass is
     /// multiplied by ε.
     pub(super) fn rounding(&self) -> f64 {

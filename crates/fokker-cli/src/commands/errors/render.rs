@@ -56,7 +56,8 @@ fn notes(cells: &[Cell]) -> String {
             number(rms),
             number(error)
         );
-        Some(wrapped(&text) + "\n")
+        let warning = cell.warning.as_ref().map_or_else(String::new, |words| wrapped(words) + "\n");
+        Some(wrapped(&text) + "\n" + &warning)
     };
     let remainders: String = cells.iter().filter_map(remainder).collect();
     let note = |(scheme, reason): &(&str, &str)| wrapped(&format!("– {scheme}: {reason}")) + "\n";

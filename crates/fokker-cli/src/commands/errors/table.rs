@@ -31,6 +31,9 @@ pub struct Cell {
     /// Of a fitted score that is not affine: a bound on what its rest adds, and its standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remainder: Option<(f64, f64)>,
+    /// What W₂ is for, where the score is far from affine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub w2_along_time: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +207,7 @@ impl Table<'_> {
                 Ok(audit) => {
                     fill_cell(&mut cell, &audit.errors);
                     cell.remainder = audit.remainder;
+                    cell.warning = audit.warning;
                 }
                 Err(error) if error.is_input() => cell.reason = Some(error.to_string()),
                 Err(error) => return Err(error),
@@ -274,6 +278,7 @@ fn empty_cell(scheme: &str, stop: f64, start: StartName) -> Cell {
         score: None,
         reason: None,
         remainder: None,
+        warning: None,
         w2_along_time: None,
         per_eigenvalue: None,
     }
