@@ -2,7 +2,7 @@
 
 use fokker::Error;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyArithmeticError, PyValueError};
+use pyo3::exceptions::{PyArithmeticError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 create_exception!(
@@ -48,6 +48,10 @@ impl Details {
             Error::Argument { name, requirement, found } => {
                 Details { found: Some(*found), expected: Some(requirement.clone()), ..named(name) }
             }
+            Error::Kind { name, expected, .. } => Details { expected: Some(expected.clone()), ..named(name) },
+            Error::UnknownOption { found, known, .. } => {
+                Details { expected: Some(known.clone()), ..named(found) }
+            }
             Error::Name { what, known, .. } => Details { expected: Some(known.clone()), ..named(what) },
             Error::Size { name, expected, found } => {
                 Details { found: Some(*found as f64), expected: Some(expected.to_string()), ..named(name) }
@@ -78,8 +82,11 @@ impl Details {
 /// The exception for an error of the library.
 pub fn raise(py: Python, error: Error) -> PyErr {
     let message = error.to_string();
-    let exception =
-        if error.is_input() { InputError::new_err(message) } else { NumericalError::new_err(message) };
+    let exception = match error {
+        Error::Kind { .. } | Error::UnknownOption { .. } => PyTypeError::new_err(message),
+        _ if error.is_input() => InputError::new_err(message),
+        _ => NumericalError::new_err(message),
+    };
     Details::of(&error).on(py, exception)
 }
 

@@ -4,6 +4,7 @@
 //! convert     arrays in, without copies where possible
 //! recognise   what is no array, and what to pass instead
 //! errors      errors out as exceptions with attributes
+//! options     keyword arguments in, results out, by the library's own tables
 //! work        off the interpreter's lock; Ctrl-C; threads
 //! callbacks   scores and samplers written in Python
 //! audit  transport  spectral  population     one function here for one of the library
@@ -17,6 +18,7 @@ mod audit;
 mod callbacks;
 mod convert;
 mod errors;
+mod options;
 mod population;
 mod recognise;
 mod spectral;
@@ -36,6 +38,8 @@ mod _fokker {
     use super::convert::{as_image, as_matrix, as_vector};
     #[pymodule_export]
     use super::errors::{InputError, NumericalError};
+    #[pymodule_export]
+    use super::options::option_fields;
     #[pymodule_export]
     use super::population::{PopulationFit, label_times, population_fit, population_validate};
     #[pymodule_export]

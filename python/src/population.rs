@@ -2,62 +2,16 @@
 
 use crate::convert::{matrix, optional, vector};
 use crate::errors::raise;
+use crate::options::{given, result};
 use crate::work::run;
 use fokker::population::{
-    Chosen, Comparison, Energy, FitOptions, Labels, Metric, PredictOptions, Predictions, Ridge, Snapshots,
-    ValidateOptions, fit, predict, validate,
+    Cloud, Energy, FitOptions, Labels, PredictOptions, Snapshots, ValidateOptions, fit, predict, validate,
 };
-use fokker::{Result, Task};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyType};
+use pyo3::types::{PyBytes, PyDict, PyType};
 
 type Object<'a, 'py> = &'a Bound<'py, PyAny>;
-
-/// What is fitted, in the words of the command line.
-#[derive(FromPyObject)]
-pub struct Options {
-    #[pyo3(item)]
-    potential: String,
-    #[pyo3(item)]
-    interaction: Option<String>,
-    #[pyo3(item)]
-    internal: Option<usize>,
-    #[pyo3(item)]
-    time: String,
-    #[pyo3(item)]
-    scheme: String,
-    #[pyo3(item)]
-    coupling: String,
-    #[pyo3(item)]
-    ridge: String,
-    #[pyo3(item)]
-    ridge_absolute: Option<f64>,
-    #[pyo3(item)]
-    raw_features: bool,
-    #[pyo3(item)]
-    seed: u64,
-}
-
-impl Options {
-    fn parsed<'a>(&self, task: Task<'a>) -> Result<FitOptions<'a>> {
-        Ok(FitOptions {
-            potential: self.potential.parse()?,
-            interaction: self.interaction.as_deref().map(str::parse).transpose()?,
-            internal: self.internal,
-            time: if self.time == "auto" { None } else { Some(self.time.parse()?) },
-            scheme: if self.scheme == "auto" { None } else { Some(self.scheme.parse()?) },
-            coupling: self.coupling.parse()?,
-            ridge: match self.ridge_absolute {
-                Some(ridge) => Ridge::Absolute(ridge),
-                None => self.ridge.parse()?,
-            },
-            raw_features: self.raw_features,
-            seed: self.seed,
-            task,
-        })
-    }
-}
 
 /// A fitted energy: immutable, safe to share between threads.
 #[pyclass(frozen, module = "fokker._fokker")]
@@ -73,19 +27,14 @@ pub fn population_fit<'py>(
     x: Object<'_, 'py>,
     times: Object<'_, 'py>,
     weights: Option<Object<'_, 'py>>,
-    options: Options,
-) -> PyResult<(PopulationFit, Bound<'py, PyDict>)> {
+    options: &Bound<'py, PyDict>,
+) -> PyResult<(PopulationFit, Bound<'py, PyAny>)> {
+    let options: FitOptions = given(options)?;
     let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
     let (x, times) = (x.as_array(), times.as_array());
     let weights = weights.as_ref().map(|weights| weights.as_array());
-    let fitted =
-        run(py, |watch| fit(&Snapshots::from_rows(x, times, weights)?, &options.parsed(watch.task())?))?;
-    let report = chosen(py, &fitted.chosen)?;
-    report.set_item("unknowns", fitted.unknowns)?;
-    report.set_item("equations", fitted.equations)?;
-    report.set_item("rank", fitted.rank)?;
-    report.set_item("condition", fitted.condition)?;
-    report.set_item("residuals", fitted.residuals.into_pyarray(py))?;
+    let fitted = run(py, |watch| fit(&Snapshots::from_rows(x, times, weights)?, &options, watch.task()))?;
+    let report = result(py, &fitted)?;
     Ok((PopulationFit { energy: fitted.energy }, report))
 }
 
@@ -108,120 +57,20 @@ pub fn label_times<'py>(
 
 /// Honest validation, as a dictionary.
 #[pyfunction]
-#[pyo3(signature = (x, times, weights, options, hold_out, seeds, p))]
-#[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (x, times, weights, options))]
 pub fn population_validate<'py>(
     py: Python<'py>,
     x: Object<'_, 'py>,
     times: Object<'_, 'py>,
     weights: Option<Object<'_, 'py>>,
-    options: Options,
-    hold_out: &str,
-    seeds: usize,
-    p: usize,
-) -> PyResult<Bound<'py, PyDict>> {
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let options: ValidateOptions = given(options)?;
     let (x, times, weights) = (matrix(x, "X")?, vector(times, "times")?, optional(weights, "sample_weight")?);
     let (x, times) = (x.as_array(), times.as_array());
     let weights = weights.as_ref().map(|weights| weights.as_array());
-    let found = run(py, |watch| {
-        let metric = match p {
-            1 => Metric::W1,
-            2 => Metric::W2,
-            _ => {
-                let requirement = "1 or 2".into();
-                return Err(fokker::Error::Argument { name: "p", requirement, found: p as f64 });
-            }
-        };
-        let options = ValidateOptions {
-            hold_out: hold_out.parse()?,
-            seeds,
-            metric,
-            fit: options.parsed(watch.task())?,
-        };
-        validate(&Snapshots::from_rows(x, times, weights)?, &options)
-    })?;
-    let figures = |all: &Predictions| figures(py, all);
-    let known = |all: &Option<Predictions>| all.as_ref().map(figures).transpose();
-    let compared = |one: &Comparison| compared(py, one);
-    let out = PyDict::new(py);
-    out.set_item("verdict", found.verdict.to_string())?;
-    out.set_item("against", found.against.iter().map(compared).collect::<PyResult<Vec<_>>>()?)?;
-    out.set_item("rolled_out", compared(&found.rolled_out)?)?;
-    out.set_item("mean", figures(&found.mean)?)?;
-    out.set_item("sd", known(&found.sd)?)?;
-    out.set_item("energy_distance", known(&found.energy_distance)?)?;
-    out.set_item("spread", known(&found.spread)?)?;
-    let steps = PyList::empty(py);
-    for step in &found.steps {
-        let entry = figures(&step.distances)?;
-        entry.set_item("from", step.from)?;
-        entry.set_item("to", step.to)?;
-        entry.set_item("energy_distance", known(&step.energy_distance)?)?;
-        entry.set_item("spread", known(&step.spread)?)?;
-        steps.append(entry)?;
-    }
-    out.set_item("steps", steps)?;
-    let chosen = found.chosen.iter().map(|one| chosen(py, one)).collect::<PyResult<Vec<_>>>()?;
-    out.set_item("chosen", chosen)?;
-    let roll_out = PyList::empty(py);
-    for at in &found.roll_out {
-        let entry = PyDict::new(py);
-        entry.set_item("to", at.to)?;
-        entry.set_item("fit", at.fit)?;
-        entry.set_item("affine", at.affine)?;
-        roll_out.append(entry)?;
-    }
-    out.set_item("roll_out", roll_out)?;
-    let lost = PyList::empty(py);
-    for one in &found.lost {
-        let entry = PyDict::new(py);
-        entry.set_item("prediction", one.prediction)?;
-        entry.set_item("seed", one.seed)?;
-        entry.set_item("from", one.from)?;
-        entry.set_item("to", one.to)?;
-        entry.set_item("particles", one.particles)?;
-        entry.set_item("reason", &one.reason)?;
-        lost.append(entry)?;
-    }
-    out.set_item("lost", lost)?;
-    Ok(out)
-}
-
-fn figures<'py>(py: Python<'py>, all: &Predictions) -> PyResult<Bound<'py, PyDict>> {
-    let out = PyDict::new(py);
-    out.set_item("floor", all.floor)?;
-    out.set_item("persistence", all.persistence)?;
-    out.set_item("affine", all.affine)?;
-    out.set_item("ot_interpolation", all.ot_interpolation)?;
-    out.set_item("fit", all.fit)?;
-    out.set_item("cumulative", all.cumulative)?;
-    out.set_item("cumulative_affine", all.cumulative_affine)?;
-    Ok(out)
-}
-
-fn compared<'py>(py: Python<'py>, one: &Comparison) -> PyResult<Bound<'py, PyDict>> {
-    let out = PyDict::new(py);
-    out.set_item("baseline", one.baseline)?;
-    out.set_item("difference", one.difference)?;
-    out.set_item("standard_error", one.standard_error)?;
-    out.set_item("verdict", one.verdict().to_string())?;
-    Ok(out)
-}
-
-/// What was chosen, as the command line prints it.
-fn chosen<'py>(py: Python<'py>, chosen: &Chosen) -> PyResult<Bound<'py, PyDict>> {
-    let out = PyDict::new(py);
-    out.set_item("scheme", chosen.scheme.to_string())?;
-    out.set_item("potential", chosen.potential.as_ref().map(ToString::to_string))?;
-    out.set_item("time", chosen.time.to_string())?;
-    let ridge = match chosen.ridge {
-        Ridge::Relative(ridge) | Ridge::Absolute(ridge) => Some(ridge),
-        Ridge::HoldOut | Ridge::CrossValidation => None,
-    };
-    out.set_item("ridge", ridge)?;
-    out.set_item("held_out", chosen.held_out)?;
-    out.set_item("compared", chosen.compared)?;
-    Ok(out)
+    let found = run(py, |watch| validate(&Snapshots::from_rows(x, times, weights)?, &options, watch.task()))?;
+    result(py, &found)
 }
 
 #[pymethods]
@@ -298,26 +147,27 @@ impl PopulationFit {
         self.energy.warning(&times)
     }
 
+    /// The options of a prediction with its times settled, as a dictionary.
+    #[pyo3(signature = (options))]
+    fn settled<'py>(&self, py: Python<'py>, options: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        result(py, &given::<PredictOptions>(options)?.settle(&self.energy))
+    }
+
     /// Particles at each of the times.
-    #[pyo3(signature = (x, start, times, weights, steps_per_interval, noise, seed))]
-    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (x, weights, options))]
     fn predict<'py>(
         &self,
         py: Python<'py>,
         x: Object<'_, 'py>,
-        start: f64,
-        times: Vec<f64>,
         weights: Option<Object<'_, 'py>>,
-        steps_per_interval: Option<usize>,
-        noise: bool,
-        seed: u64,
+        options: &Bound<'py, PyDict>,
     ) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
+        let options: PredictOptions = given(options)?;
         let (x, weights) = (matrix(x, "X")?, optional(weights, "weights")?);
         let x = x.as_array();
         let weights = weights.as_ref().map(|weights| weights.as_array());
         let clouds = run(py, |watch| {
-            let options = PredictOptions { steps_per_interval, noise, weights, seed, task: watch.task() };
-            predict(&self.energy, x, start, &times, &options)
+            predict(&self.energy, &Cloud::new(x.to_owned(), weights)?, &options, watch.task())
         })?;
         Ok(clouds.into_iter().map(|cloud| cloud.into_pyarray(py)).collect())
     }

@@ -1,12 +1,14 @@
 //! What can be typed.
 
+mod given;
 mod population;
 mod spectral;
 mod transport;
 
+pub use given::Given;
 pub use population::{
-    EnergyArguments, PopulationCommand, PopulationFitArguments, PredictArguments, SimulateArguments,
-    SnapshotArguments, ValidateArguments, ValidationMetric,
+    PopulationCommand, PopulationFitArguments, PredictArguments, SimulateArguments, SnapshotArguments,
+    ValidateArguments,
 };
 pub use spectral::{
     DensityArguments, DrawArguments, FitArguments, ProblemArguments, ScoreArguments, SpectralCommand,

@@ -33,10 +33,10 @@ fn snapshots() -> (Snapshots, Snapshots) {
     split_snapshots(&all, 0.5, 0).expect("two halves")
 }
 
-fn published() -> FitOptions<'static> {
+fn published() -> FitOptions {
     FitOptions {
         potential: Potential::Features("poly-tensor:4+rbf:10:-4:4:0.5".parse().expect("features")),
-        time: Some(TimeBasis::Constant),
+        time_varying: Some(TimeBasis::Constant),
         scheme: Some(Scheme::Explicit),
         ridge: Ridge::Absolute(0.01),
         raw_features: true,
@@ -47,10 +47,10 @@ fn published() -> FitOptions<'static> {
 fn fit_and_judge((kept, held): &(Snapshots, Snapshots), options: &FitOptions) -> f64 {
     let energy = fit(kept, options).expect("a fit").energy;
     let times = held.times();
-    let settings = PredictOptions { noise: false, ..Default::default() };
     let step = |i: usize| {
-        let x = held.clouds()[i].x.view();
-        let moved = predict(&energy, x, times[i], &times[i + 1..i + 2], &settings).expect("a prediction");
+        let (at, times) = (Some(times[i]), Some(vec![times[i + 1]]));
+        let settings = PredictOptions { at, times, noise: false, ..Default::default() };
+        let moved = predict(&energy, &held.clouds()[i], &settings, Task::silent()).expect("a prediction");
         wasserstein1(moved[0].view(), held.clouds()[i + 1].x.view(), &ExactOptions::default()).expect("W1")
     };
     (0..held.intervals()).map(step).sum()
@@ -69,7 +69,7 @@ fn all_terms(bencher: divan::Bencher) {
     let data = snapshots();
     let options = FitOptions {
         interaction: Some("radial:8".parse().expect("functions")),
-        internal: Some(10),
+        internal: Some(fokker::population::Components(10)),
         ..published()
     };
     bencher.bench(|| fit_and_judge(&data, &options));
@@ -80,6 +80,6 @@ fn all_terms(bencher: divan::Bencher) {
 fn automatic(bencher: divan::Bencher) {
     let data = snapshots();
     bencher.bench(|| {
-        fit_and_judge(&data, &FitOptions { time: Some(TimeBasis::Constant), ..Default::default() })
+        fit_and_judge(&data, &FitOptions { time_varying: Some(TimeBasis::Constant), ..Default::default() })
     });
 }

@@ -48,8 +48,28 @@ pub enum Error {
         /// The value found.
         found: f64,
     },
+    /// A value of another type than an option has.
+    #[error("{name} must be {expected}, found {found}")]
+    Kind {
+        /// Name of the option.
+        name: &'static str,
+        /// What it must be.
+        expected: String,
+        /// The value found.
+        found: String,
+    },
+    /// A name that no option of a command has.
+    #[error("{command} has no option {found:?}{}; it has: {known}", suggestion(found, known))]
+    UnknownOption {
+        /// The command.
+        command: &'static str,
+        /// What was found.
+        found: String,
+        /// The options it has.
+        known: String,
+    },
     /// A name or specification that is not known.
-    #[error("unknown {what} {found:?}; known: {known}")]
+    #[error("unknown {what} {found:?}{}; known: {known}", suggestion(found, known))]
     Name {
         /// What the name should name.
         what: &'static str,
@@ -109,6 +129,18 @@ impl Error {
     /// Whether the input is to blame, rather than the numerics or an interruption.
     pub fn is_input(&self) -> bool {
         !matches!(self, Error::Numerical { .. } | Error::Linalg(_) | Error::Interrupted)
+    }
+}
+
+/// The known name that was perhaps meant: the nearest by at most a third of its letters.
+fn suggestion(found: &str, known: &str) -> String {
+    let found = found.to_lowercase().replace('_', "-");
+    let distance = |name: &&str| strsim::damerau_levenshtein(&found, &name.to_lowercase().replace('_', "-"));
+    // What follows a colon or a space is no part of a name.
+    let names = known.split(", ").map(|name| name.split([':', '[', ' ']).next().unwrap_or(name));
+    match names.min_by_key(distance).filter(|name| distance(name) <= name.chars().count() / 3) {
+        Some(name) => format!(" (did you mean {name}?)"),
+        None => String::new(),
     }
 }
 

@@ -35,6 +35,7 @@ mod threads;
 
 pub mod audit;
 pub mod basis;
+pub mod options;
 pub mod population;
 pub mod problems;
 pub mod process;
@@ -54,6 +55,16 @@ pub use merge::Merge;
 pub use task::{Monitor, Task};
 pub use text::shortest;
 pub use threads::thread_count;
+
+/// All commands and their options: what the command line and Python are made of.
+pub fn commands() -> Vec<options::Described> {
+    use options::Described;
+    vec![
+        Described::of::<population::FitOptions>(),
+        Described::of::<population::PredictOptions>(),
+        Described::of::<population::ValidateOptions>(),
+    ]
+}
 
 /// The Rust blocks of the README and the contributor's guide are run as doctests.
 #[cfg(doctest)]

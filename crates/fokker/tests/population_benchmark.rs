@@ -48,16 +48,16 @@ fn error(snapshots: &Snapshots, options: &FitOptions) -> f64 {
     let times = held.times();
     let step = |i: usize| {
         let x = held.clouds()[i].x.view();
-        let moved = predict(&energy, x, times[i], &times[i + 1..i + 2], &PredictOptions::default()).unwrap();
+        let moved = moved_to(&energy, x, times[i], &times[i + 1..i + 2], &PredictOptions::default()).unwrap();
         wasserstein1(moved[0].view(), held.clouds()[i + 1].x.view(), &ExactOptions::default()).unwrap()
     };
     (0..held.intervals()).map(step).sum::<f64>() / held.intervals() as f64
 }
 
-fn published() -> FitOptions<'static> {
+fn published() -> FitOptions {
     FitOptions {
         potential: Potential::Features("poly-tensor:4+rbf:10:-4:4:0.5".parse().unwrap()),
-        time: Some(TimeBasis::Constant),
+        time_varying: Some(TimeBasis::Constant),
         scheme: Some(Scheme::Explicit),
         ridge: Ridge::Absolute(0.01),
         raw_features: true,
@@ -72,7 +72,7 @@ fn the_published_set_up_is_met_and_automatic_features_are_no_worse_on_ten() {
         let snapshots = snapshots(name);
         let found = error(&snapshots, &published());
         let automatic =
-            error(&snapshots, &FitOptions { time: Some(TimeBasis::Constant), ..Default::default() });
+            error(&snapshots, &FitOptions { time_varying: Some(TimeBasis::Constant), ..Default::default() });
         println!("{name:16} limit {limit:.1e}  published set-up {found:.2e}  automatic {automatic:.2e}");
         assert!(found <= limit, "{name}: {found} > {limit}");
         better += usize::from(automatic <= found);

@@ -3,7 +3,7 @@
 #[path = "common/population.rs"]
 mod common;
 
-use common::{normals, options, snapshots};
+use common::{moved_to, normals, options, snapshots};
 use fokker::basis::FeatureSpec;
 use fokker::population::{
     Cloud, CouplingMethod, FitOptions, PairSpec, Potential, PredictOptions, Ridge, SCHEMES, Scheme,
@@ -82,7 +82,11 @@ fn data_that_carry_no_fit() {
     assert!(fit(&pair(6), &options("poly:2", Scheme::Midpoint)).is_ok());
     refused(split_snapshots(&pair(6), 0.01, 0), true, &["snapshot of 6"]);
     // All schemes fail for one reason: it is told.
-    let many = FitOptions { scheme: None, internal: Some(50), ..options("poly:2", Scheme::Weak) };
+    let many = FitOptions {
+        scheme: None,
+        internal: Some(fokker::population::Components(50)),
+        ..options("poly:2", Scheme::Weak)
+    };
     let reason = fit(&pair(12), &FitOptions { scheme: Some(Scheme::Explicit), ..many.clone() }).unwrap_err();
     assert!(reason.is_input(), "{reason}");
 }
@@ -97,7 +101,11 @@ fn options_that_do_not_go_together() {
         refused(fit(&pair(9), &FitOptions { ridge: Ridge::Absolute(ridge), ..base() }), true, &["ridge"]);
     }
     refused(fit(&pair(9), &FitOptions { coupling: CouplingMethod::Batch(0), ..base() }), true, &["batch"]);
-    refused(fit(&pair(9), &FitOptions { internal: Some(0), ..base() }), true, &["components"]);
+    refused(
+        fit(&pair(9), &FitOptions { internal: Some(fokker::population::Components(0)), ..base() }),
+        true,
+        &["components"],
+    );
     let tight = CouplingMethod::Entropic(fokker::transport::Strength::Relative(1e-9));
     match fit(&pair(40), &FitOptions { coupling: tight, ..base() }) {
         Err(error) => assert!(error.to_string().contains("increase epsilon"), "{error}"),
@@ -115,7 +123,7 @@ fn predictions_that_cannot_be_made() {
     let energy = fit(&pair(20), &options("poly:2", Scheme::Explicit)).unwrap().energy;
     let x = normals(3, 2, 3);
     let to = |x: &Array2<f64>, from: f64, times: &[f64]| {
-        predict(&energy, x.view(), from, times, &PredictOptions::default())
+        moved_to(&energy, x.view(), from, times, &PredictOptions::default())
     };
     assert!(to(&x, 0.0, &[0.1, 0.15, 7.0]).is_ok());
     refused(to(&normals(3, 1, 3), 0.0, &[0.1]), true, &["columns", "expected 2, found 1"]);
@@ -130,21 +138,20 @@ fn predictions_that_cannot_be_made() {
     // 1e13 steps are refused before they fill the memory.
     refused(to(&x, 0.0, &[1e12]), true, &["1.0e13 steps", "fewer"]);
     refused(to(&x, 0.0, &[1e300]), true, &["steps"]);
-    let with = |options: PredictOptions| predict(&energy, x.view(), 0.0, &[0.1], &options);
+    let with = |options: PredictOptions| moved_to(&energy, x.view(), 0.0, &[0.1], &options);
     refused(with(PredictOptions { steps_per_interval: Some(0), ..Default::default() }), true, &["steps"]);
-    let weights = array![1.0, 1.0];
-    let weights = PredictOptions { weights: Some(weights.view()), ..Default::default() };
-    refused(with(weights), true, &["weights", "expected 3, found 2"]);
+    refused(Cloud::new(x.clone(), Some(array![1.0, 1.0].view())), true, &["weights", "expected 3, found 2"]);
     let far = array![[1e200, 0.0]];
     let quartic = fit(&pair(40), &options("poly:4", Scheme::Explicit)).unwrap().energy;
-    let lost = predict(&quartic, far.view(), 0.0, &[0.1], &PredictOptions::default());
+    let lost = moved_to(&quartic, far.view(), 0.0, &[0.1], &PredictOptions::default());
     refused(lost, false, &["particle 0", "range of numbers"]);
     // Where an energy varies in time, it ends with the data.
-    let varying = FitOptions { time: Some(TimeBasis::Polynomial(1)), ..options("poly:1", Scheme::Explicit) };
+    let varying =
+        FitOptions { time_varying: Some(TimeBasis::Polynomial(1)), ..options("poly:1", Scheme::Explicit) };
     let data =
         snapshots(&[0.0, 0.1, 0.2], vec![normals(20, 2, 1), normals(20, 2, 2) * 0.9, normals(20, 2, 3)]);
     let varying = fit(&data, &varying).unwrap().energy;
-    let beyond = predict(&varying, x.view(), 0.0, &[0.3], &PredictOptions::default());
+    let beyond = moved_to(&varying, x.view(), 0.0, &[0.3], &PredictOptions::default());
     refused(beyond, true, &["[0, 0.2]", "does not vary"]);
     refused(varying.potential(-0.1, x.view()), true, &["[0, 0.2]"]);
     let matched = matches!(

@@ -66,7 +66,7 @@ impl Law {
         snapshots(&times, times.iter().enumerate().map(cloud).collect())
     }
 
-    fn options(&self, scheme: Scheme) -> FitOptions<'static> {
+    fn options(&self, scheme: Scheme) -> FitOptions {
         FitOptions {
             interaction: (self.w != 0.0).then(|| "quadratic".parse().unwrap()),
             internal: (self.theta != 0.0).then_some(1),
@@ -210,7 +210,10 @@ fn coupled_fits_of_independent_draws_converge_at_the_monte_carlo_rate() {
     let (intervals, tau) = (5, 0.15);
     let times: Vec<f64> = (0..=intervals).map(|k| k as f64 * tau).collect();
     let sigma = |t: f64| (0.4 + (4.0 - 0.4) * (-2.0 * t).exp()).sqrt();
-    let settings = FitOptions { internal: Some(1), ..options("poly:2", Scheme::Midpoint) };
+    let settings = FitOptions {
+        internal: Some(fokker::population::Components(1)),
+        ..options("poly:2", Scheme::Midpoint)
+    };
     let found = |data: &Snapshots| {
         let energy = fit(data, &settings).unwrap().energy;
         array![quadratic(&energy).0[[0, 0]], energy.temperature.unwrap()]

@@ -75,7 +75,8 @@ fn a_held_out_time_is_not_seen() {
     assert_eq!((steps[0].from, steps[0].to), (0.0, 1.0));
     assert_ne!(steps[0].distances.fit, steps[1].distances.fit);
     // The prediction is that of the energy alone.
-    let moved = predict(&energy(&truth), truth.clouds()[0].x.view(), 0.0, &[1.0], &PredictOptions::default());
+    let moved =
+        moved_to(&energy(&truth), truth.clouds()[0].x.view(), 0.0, &[1.0], &PredictOptions::default());
     let options = fokker::transport::ExactOptions::default();
     let w1 = fokker::transport::wasserstein1(moved.unwrap()[0].view(), truth.clouds()[1].x.view(), &options);
     assert_eq!(Some(w1.unwrap()), steps[0].distances.fit);

@@ -3,7 +3,7 @@
 #[path = "common/population.rs"]
 mod common;
 
-use common::{normals, options, snapshots};
+use common::{moved_to, normals, options, snapshots};
 use fokker::Merge;
 use fokker::basis::{Basis, FeatureSpec};
 use fokker::population::{
@@ -92,9 +92,9 @@ proptest! {
             .chain(&energy.temperature)
             .all(|c| c.is_finite());
         prop_assert!(finite, "{energy:?}");
-        let settings = PredictOptions { weights: Some(data.clouds()[0].weights.view()), ..Default::default() };
         let end = data.times()[data.intervals()];
-        if let Ok(moved) = predict(energy, data.clouds()[0].x.view(), data.times()[0], &[end], &settings) {
+        let settings = PredictOptions { times: Some(vec![end]), ..Default::default() };
+        if let Ok(moved) = predict(energy, &data.clouds()[0], &settings, fokker::Task::silent()) {
             prop_assert!(moved[0].iter().all(|x| x.is_finite()));
         }
     }
@@ -116,7 +116,7 @@ fn the_thread_count_changes_no_bit() {
         let work = || {
             let options = FitOptions {
                 interaction: Some("radial:3".parse().unwrap()),
-                internal: Some(2),
+                internal: Some(fokker::population::Components(2)),
                 coupling,
                 ridge: Ridge::Relative(1e-3),
                 ..options(features, scheme)
@@ -124,7 +124,7 @@ fn the_thread_count_changes_no_bit() {
             let fitted = fit(&data, &options).unwrap();
             let noise = fitted.energy.temperature >= Some(0.0);
             let settings = PredictOptions { noise, steps_per_interval: Some(2), ..Default::default() };
-            let moved = predict(&fitted.energy, data.clouds()[0].x.view(), 0.0, &[0.1, 0.2], &settings);
+            let moved = moved_to(&fitted.energy, data.clouds()[0].x.view(), 0.0, &[0.1, 0.2], &settings);
             // Independent clouds as these may give an energy too steep for an implicit step.
             assert!(moved.is_ok() || scheme == Scheme::Implicit, "{moved:?}");
             (fitted, moved)

@@ -18,7 +18,7 @@ fn error(name: &str, tau: f64, scheme: Scheme, paired: bool, seed: u64) -> f64 {
     let data = snapshots(&times, flow(energy, tau, 1000, paired, seed));
     let options = FitOptions {
         potential: Potential::Features("poly-tensor:4+rbf:10:-4:4:0.5".parse().unwrap()),
-        time: Some(TimeBasis::Constant),
+        time_varying: Some(TimeBasis::Constant),
         scheme: Some(scheme),
         ridge: Ridge::Absolute(0.01),
         raw_features: true,

@@ -3,7 +3,7 @@
 #[path = "common/population.rs"]
 mod common;
 
-use common::{curvature, gradient, normal_quadrature, normals, options, quadratic, relative, snapshots};
+use common::{curvature, gradient, moved_to, normal_quadrature, normals, options, quadratic, relative, snapshots};
 use fokker::population::{
     Cloud, CouplingMethod, Energy, FitOptions, PredictOptions, Ridge, SCHEMES, Scheme, Snapshots, TimeBasis,
     fit, predict, split, split_snapshots,
@@ -64,7 +64,7 @@ fn the_order_of_rows_pairs_nothing() {
     for (_, scheme) in SCHEMES {
         let options = FitOptions {
             interaction: Some("quadratic+radial:2".parse().unwrap()),
-            internal: Some(1),
+            internal: Some(fokker::population::Components(1)),
             ridge: Ridge::Relative(1e-6),
             ..options("poly:3+rbf:4", scheme)
         };
@@ -164,7 +164,7 @@ fn a_row_of_weight_zero_is_no_row() {
             let options = FitOptions {
                 coupling,
                 interaction: Some("radial:2".parse().unwrap()),
-                internal: Some(1),
+                internal: Some(fokker::population::Components(1)),
                 ridge: Ridge::Relative(1e-6),
                 ..options("poly:2+rbf-kmeans:5", scheme)
             };
@@ -210,7 +210,10 @@ fn the_internal_energy_lives_in_eight_dimensions() {
     let times: Vec<f64> = (0..6).map(|k| 0.1 * k as f64).collect();
     let cloud = |t: &f64| &shape * (0.7 + 8.3 * (-2.0 * t).exp()).sqrt();
     let data = snapshots(&times, times.iter().map(cloud).collect());
-    let options = FitOptions { internal: Some(1), ..options("poly:2", Scheme::Midpoint) };
+    let options = FitOptions {
+        internal: Some(fokker::population::Components(1)),
+        ..options("poly:2", Scheme::Midpoint)
+    };
     let theta = fit(&data, &options).unwrap().energy.temperature.unwrap();
     // The scheme errs by τ²/12 of the motion, about 1e-3 of rates near 1.
     assert!((theta - 0.7).abs() < 0.01, "{theta}");
@@ -228,7 +231,10 @@ fn tight_components_count() {
         concatenate(Axis(0), &[part(1.0).view(), part(-1.0).view()]).unwrap()
     };
     let data = snapshots(&times, times.iter().map(cloud).collect());
-    let options = FitOptions { internal: Some(2), ..options("poly:2", Scheme::Midpoint) };
+    let options = FitOptions {
+        internal: Some(fokker::population::Components(2)),
+        ..options("poly:2", Scheme::Midpoint)
+    };
     let found = fit(&data, &options).unwrap().energy.temperature.unwrap();
     // The mixture adds 1e-6 of the total variance of about 1 to theirs, up to 0.2 % each.
     assert!((found / theta - 1.0).abs() < 0.02, "{found}");
@@ -244,7 +250,7 @@ fn a_negative_temperature_is_returned_and_not_simulated() {
     for (_, scheme) in SCHEMES {
         let options = FitOptions {
             potential: fokker::population::Potential::None,
-            internal: Some(1),
+            internal: Some(fokker::population::Components(1)),
             ..options("poly:2", scheme)
         };
         let energy = fit(&data, &options).unwrap().energy;
@@ -253,7 +259,7 @@ fn a_negative_temperature_is_returned_and_not_simulated() {
         assert!((theta + 0.5).abs() < 0.04, "{scheme}: {theta}");
         let moved = |noise: bool| {
             let options = PredictOptions { noise, ..Default::default() };
-            predict(&energy, shape.view(), 0.0, &[0.1], &options)
+            moved_to(&energy, shape.view(), 0.0, &[0.1], &options)
         };
         let message = moved(true).unwrap_err().to_string();
         assert!(message.contains("temperature is -0."), "{message}");
@@ -267,7 +273,7 @@ fn units_of_time_and_space_are_those_of_the_user() {
     for (_, scheme) in SCHEMES {
         let options = FitOptions {
             interaction: Some("quadratic+radial:2".parse().unwrap()),
-            internal: Some(2),
+            internal: Some(fokker::population::Components(2)),
             ridge: Ridge::Relative(1e-6),
             ..options("poly:2+rbf-kmeans:6", scheme)
         };
@@ -316,7 +322,8 @@ fn unequal_gaps_are_not_equal() {
         );
     }
     // A potential for each interval knows its own gap.
-    let options = FitOptions { time: Some(TimeBasis::Interval), ..options("poly:2", Scheme::Midpoint) };
+    let options =
+        FitOptions { time_varying: Some(TimeBasis::Interval), ..options("poly:2", Scheme::Midpoint) };
     let energy = fit(&data, &options).unwrap().energy;
     for (i, gap) in [0.1f64, 0.4, 0.05].into_iter().enumerate() {
         let v = energy.potential(times[i], array![[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0]].view()).unwrap();

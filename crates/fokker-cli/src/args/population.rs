@@ -1,6 +1,8 @@
 //! What can be typed after `fokker population`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use super::Given;
+use clap::{Args, Subcommand};
+use fokker::population::{FitOptions, PredictOptions, ValidateOptions};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -99,45 +101,12 @@ impl SnapshotArguments {
     }
 }
 
-/// How an energy is fitted.
-#[derive(Debug, Args)]
-pub struct EnergyArguments {
-    /// Functions of the potential
-    #[arg(long, default_value = "auto", value_name = "FEATURES")]
-    pub potential: String,
-    /// Functions of the interaction [default: no interaction]
-    #[arg(long, value_name = "FEATURES")]
-    pub interaction: Option<String>,
-    /// Internal energy, its density by a mixture of so many Gaussians, as gmm:10 [default: none]
-    #[arg(long, value_name = "gmm:COUNT")]
-    pub internal: Option<String>,
-    /// Dependence of the potential on time: none, interval, poly:DEGREE, or auto, which is interval
-    /// for 2 to 20 intervals, else none
-    #[arg(long, default_value = "auto", value_name = "BASIS")]
-    pub time_varying: String,
-    /// auto, explicit, implicit, midpoint, weak
-    #[arg(long, default_value = "auto", value_name = "NAME")]
-    pub scheme: String,
-    /// exact, batch:SIZE, sinkhorn:EPSILON (squared units), sinkhorn:EPSILONr (of the median cost)
-    #[arg(long, default_value = "exact", value_name = "METHOD")]
-    pub coupling: String,
-    /// auto (held-out particles), gcv, or a relative ridge η: (A + η diag A) c = b
-    #[arg(long, default_value = "auto", value_name = "X", allow_negative_numbers = true)]
-    pub ridge: String,
-    /// An absolute ridge ρ instead: (A + ρ I) c = b
-    #[arg(long, value_name = "X", conflicts_with = "ridge", allow_negative_numbers = true)]
-    pub ridge_absolute: Option<f64>,
-    /// Functions of the coordinates as they are, not centred and scaled
-    #[arg(long)]
-    pub raw_features: bool,
-}
-
 #[derive(Debug, Args)]
 pub struct PopulationFitArguments {
     #[command(flatten)]
     pub snapshots: SnapshotArguments,
     #[command(flatten)]
-    pub energy: EnergyArguments,
+    pub options: Given<FitOptions>,
     /// Save the energy here (.safetensors), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -151,18 +120,8 @@ pub struct PredictArguments {
     /// Particles, one per row
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
-    /// Their time
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
-    pub at: f64,
-    /// Times to move them to
-    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true, required = true)]
-    pub times: Vec<f64>,
-    /// Steps per interval between snapshots [default: 1 for explicit and implicit, else 10]
-    #[arg(value_parser = super::count, long, value_name = "N")]
-    pub steps_per_interval: Option<usize>,
-    /// Follow the drift alone, without the noise of the temperature
-    #[arg(long)]
-    pub no_noise: bool,
+    #[command(flatten)]
+    pub options: Given<PredictOptions>,
     /// Save snapshots here (.npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -173,23 +132,7 @@ pub struct ValidateArguments {
     #[command(flatten)]
     pub snapshots: SnapshotArguments,
     #[command(flatten)]
-    pub energy: EnergyArguments,
-    /// What is held out: cells:SHARE of every snapshot, or time, each inner snapshot in turn
-    #[arg(long, default_value = "cells:0.4", value_name = "WHAT")]
-    pub hold_out: String,
-    /// Repeats, each with a seed of its own
-    #[arg(value_parser = super::count, long, default_value_t = 3, value_name = "N")]
-    pub seeds: usize,
-    /// Distance
-    #[arg(long, default_value = "w1", value_name = "NAME")]
-    pub metric: ValidationMetric,
-}
-
-/// Distances that predictions are judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ValidationMetric {
-    W1,
-    W2,
+    pub options: Given<ValidateOptions>,
 }
 
 #[derive(Debug, Args)]

@@ -102,14 +102,17 @@ fn population() -> fokker::Result<String> {
     let snapshots = Snapshots::new(times, clouds)?;
     let options = population::FitOptions {
         potential: "poly-tensor:4+rbf:10".parse()?,
-        time: Some(population::TimeBasis::Constant),
+        time_varying: Some(population::TimeBasis::Constant),
         scheme: Some(population::Scheme::Midpoint),
         ridge: population::Ridge::CrossValidation,
         ..Default::default()
     };
     let hold_out = HoldOut::Cells(0.5);
-    let validation =
-        validate(&snapshots, &ValidateOptions { hold_out, seeds: 1, fit: options, ..Default::default() })?;
+    let validation = validate(
+        &snapshots,
+        &ValidateOptions { hold_out, seeds: 1, fit: options, ..Default::default() },
+        fokker::Task::silent(),
+    )?;
     let mean = validation.mean;
     Ok(format!(
         "An energy from snapshots, without a network: 1000 particles in the potential of Styblinski\n\

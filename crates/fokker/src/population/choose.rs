@@ -2,12 +2,14 @@
 
 use super::coupling::Coupled;
 use super::equations::Terms;
-use super::fit::{Problem, RIDGES, couple_all};
+use super::fit::{Couplings, Problem, RIDGES, couple_all};
 use super::judge::Judge;
 use super::{FitOptions, Potential, Ridge, Scheme, Snapshots, TimeBasis, split_snapshots};
 use crate::basis::{FeatureSpec, Kernel, Kind};
+use crate::options::as_words;
 use crate::regression::RidgePath;
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
+use serde::{Serialize, Serializer};
 
 /// Share of the particles of every snapshot that choices are judged on.
 const SHARE: f64 = 0.25;
@@ -16,15 +18,18 @@ const SHARE: f64 = 0.25;
 const LEAST: usize = 8;
 
 /// What was chosen for a fit, by the caller or by inner hold-out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Chosen {
     /// Where rows are evaluated.
     pub scheme: Scheme,
     /// Functions of the potential, if there is one.
+    #[serde(serialize_with = "features")]
     pub potential: Option<FeatureSpec>,
     /// How the potential depends on time.
+    #[serde(rename = "time_varying", serialize_with = "as_words")]
     pub time: TimeBasis,
     /// Relative or absolute ridge.
+    #[serde(serialize_with = "as_words")]
     pub ridge: Ridge,
     /// Mean one-step W₁ of held-out particles with these choices; none when there was no choice.
     pub held_out: Option<f64>,
@@ -32,13 +37,20 @@ pub struct Chosen {
     pub compared: usize,
 }
 
+fn features<S: Serializer>(
+    potential: &Option<FeatureSpec>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    potential.as_ref().map(ToString::to_string).serialize(serializer)
+}
+
 impl Chosen {
     /// The options with everything settled as it was chosen.
-    pub fn settle<'a>(&self, options: &FitOptions<'a>) -> FitOptions<'a> {
+    pub fn settle(&self, options: &FitOptions) -> FitOptions {
         FitOptions {
             potential: self.potential.clone().map_or(Potential::None, Potential::Features),
             scheme: Some(self.scheme),
-            time: Some(self.time),
+            time_varying: Some(self.time),
             ridge: self.ridge,
             ..options.clone()
         }
@@ -46,7 +58,7 @@ impl Chosen {
 }
 
 /// Settles everything that the options leave open.
-pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions) -> Result<Chosen> {
+pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions, task: Task) -> Result<Chosen> {
     let specs = candidates(snapshots, options);
     let schemes = options.scheme.map_or_else(
         || vec![Scheme::Explicit, Scheme::Midpoint, Scheme::Implicit, Scheme::Weak],
@@ -75,9 +87,9 @@ pub(super) fn choose(snapshots: &Snapshots, options: &FitOptions) -> Result<Chos
     let (kept, held) = (kept.carrying()?, held.carrying()?);
     let coupled = match schemes.as_slice() {
         [Scheme::Weak] => Vec::new(),
-        _ => couple_all(&kept, options)?,
+        _ => couple_all(&kept, options, task)?,
     };
-    Search { kept: &kept, coupled, judge: Judge::new(&held)?, options }.run(&specs, &schemes)
+    Search { kept: &kept, coupled, judge: Judge::new(&held)?, options, task }.run(&specs, &schemes)
 }
 
 /// Sets of features to compare; a larger one only where the data can carry it.
@@ -121,7 +133,8 @@ struct Search<'a> {
     kept: &'a Snapshots,
     coupled: Vec<Coupled>,
     judge: Judge,
-    options: &'a FitOptions<'a>,
+    options: &'a FitOptions,
+    task: Task<'a>,
 }
 
 impl Search<'_> {
@@ -176,11 +189,11 @@ impl Search<'_> {
     }
 
     fn progress(&self, done: usize, combinations: usize) -> Result<()> {
-        self.options.task.tick("comparing", done, combinations)
+        self.task.tick("comparing", done, combinations)
     }
 
     fn terms(&self, spec: &Option<FeatureSpec>) -> Result<Terms> {
-        Terms::build(self.kept, spec.as_ref(), self.options)
+        Terms::build(self.kept, spec.as_ref(), self.options, self.task)
     }
 
     /// One combination at the ridge that was given, or that of cross-validation.
@@ -190,7 +203,9 @@ impl Search<'_> {
         spec: &Option<FeatureSpec>,
         terms: Terms,
     ) -> Result<(f64, Candidate<'_>)> {
-        let problem = Problem::with_couplings(self.kept, &self.coupled, scheme, terms, self.options)?;
+        let coupled = Couplings { scheme, all: &self.coupled };
+        let time = self.options.time_basis(self.kept.intervals());
+        let problem = Problem::with_couplings(self.kept, coupled, terms, time, self.task)?;
         let (paths, ridge, energy) = match self.options.ridge {
             Ridge::Absolute(ridge) => (Vec::new(), Ridge::Absolute(ridge), problem.absolute(ridge)?),
             given => {

@@ -3,6 +3,7 @@
 use super::{PairFunctions, Scheme, TimeBasis};
 use crate::basis::{Basis, Features};
 use crate::limits::all_finite;
+use crate::options::Receipt;
 use crate::{Error, Result};
 use fokker_linalg::matmul_into;
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
@@ -51,6 +52,8 @@ pub struct Energy {
     pub temperature: Option<f64>,
     /// Dimension d.
     pub dim: usize,
+    /// How it was fitted; none for energies that were not, and in files of earlier versions.
+    pub receipt: Option<Receipt>,
 }
 
 impl Energy {

@@ -30,18 +30,19 @@ impl Terms {
         snapshots: &Snapshots,
         potential: Option<&FeatureSpec>,
         options: &FitOptions,
+        task: Task,
     ) -> Result<Self> {
         let pooled = snapshots.pooled();
         let weights = snapshots.pooled_weights();
         let build = |spec: &FeatureSpec| {
             let weights = weights.as_ref().map(|weights| weights.view());
-            spec.build(pooled.view(), weights, options.raw_features, options.seed, options.task)
+            spec.build(pooled.view(), weights, options.raw_features, options.seed, task)
         };
         let interaction = options.interaction.map(|spec| spec.build(pair_distance(snapshots)));
         let terms = Terms {
             potential: potential.map(build).transpose()?,
             interaction: interaction.transpose()?,
-            internal: options.internal,
+            internal: options.internal.map(|components| components.0),
             seed: options.seed,
         };
         let bytes = 8.0 * (terms.len() as f64).powi(2) * (snapshots.intervals() as f64 + 2.0);

@@ -5,10 +5,13 @@ use super::coupling::{Coupled, couple, sites};
 use super::equations::Terms;
 use super::weak::weak_equations;
 use super::{Energy, FitOptions, InteractionTerm, PotentialTerm, Ridge, Scheme, Snapshots, TimeBasis};
+use crate::options::Receipt;
 use crate::regression::{self, NormalEquations, RidgePath};
-use crate::{Error, Merge, Result};
+use crate::{Error, Merge, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rayon::prelude::*;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::json;
 
 /// Relative ridges that are tried, ascending.
 pub(super) const RIDGES: [f64; 8] = [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1];
@@ -32,6 +35,26 @@ pub struct Fit {
     pub residuals: Vec<f64>,
 }
 
+/// Everything but the terms of the energy; JSON has no infinity, so an infinite condition is null.
+impl Serialize for Fit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let intervals = self.residuals.iter().zip(self.energy.times.windows(2));
+        let residuals: Vec<_> = intervals
+            .map(|(relative, t)| json!({ "from": t[0], "to": t[1], "relative": relative }))
+            .collect();
+        let mut out = serializer.serialize_struct("Fit", 8)?;
+        out.serialize_field("chosen", &self.chosen)?;
+        out.serialize_field("unknowns", &self.unknowns)?;
+        out.serialize_field("equations", &self.equations)?;
+        out.serialize_field("rank", &self.rank)?;
+        out.serialize_field("condition", &Some(self.condition).filter(|condition| condition.is_finite()))?;
+        out.serialize_field("residuals", &residuals)?;
+        out.serialize_field("temperature", &self.energy.temperature)?;
+        out.serialize_field("receipt", &self.energy.receipt)?;
+        out.end()
+    }
+}
+
 /// Fits an energy to snapshots of a population.
 ///
 /// ```text
@@ -50,7 +73,7 @@ pub struct Fit {
 /// \[terpin2024\]; the JKO step \[jordan1998\].
 ///
 /// ```
-/// use fokker::population::*;
+/// use fokker::{Task, population::*};
 /// use ndarray::{Array2, array};
 /// // x' = −2x, so V = x², seen at two times through the exact flow e^{−2t}.
 /// let x = Array2::from_shape_fn((40, 1), |(i, _)| i as f64 / 10.0 - 2.0);
@@ -63,20 +86,22 @@ pub struct Fit {
 ///     ridge: Ridge::Relative(0.0),
 ///     ..Default::default()
 /// };
-/// let energy = fit(&snapshots, &options)?.energy;
+/// let energy = fit(&snapshots, &options, Task::silent())?.energy;
 /// let values = energy.potential(0.0, array![[0.0], [1.0]].view())?;
 /// // The midpoint scheme errs by (2τ)²/12 of the force: 2 tanh(0.1)/0.1 = 1.9934 instead of 2.
 /// assert!((values[1] - values[0] - 10.0 * 0.1f64.tanh()).abs() < 1e-12);
 /// # Ok::<(), fokker::Error>(())
 /// ```
-pub fn fit(snapshots: &Snapshots, options: &FitOptions) -> Result<Fit> {
+pub fn fit(snapshots: &Snapshots, options: &FitOptions, task: Task) -> Result<Fit> {
     options.validate()?;
     let carrying = snapshots.carrying()?;
     check_columns(&carrying)?;
     // With every row: which are held out must not depend on weights, for pairs.
-    let chosen = choose(snapshots, options)?;
-    let problem = Problem::new(&carrying, &chosen, options)?;
-    problem.solve(chosen)
+    let chosen = choose(snapshots, options, task)?;
+    let problem = Problem::new(&carrying, &chosen, options, task)?;
+    let mut fit = problem.solve(chosen)?;
+    fit.energy.receipt = Some(Receipt::new(options, &fit.chosen, snapshots.digest()));
+    Ok(fit)
 }
 
 /// A coordinate that never changes cannot tell anything, and would make any energy along it fit.
@@ -95,19 +120,26 @@ fn check_columns(snapshots: &Snapshots) -> Result<()> {
 }
 
 /// Couplings of all intervals.
-pub(super) fn couple_all(snapshots: &Snapshots, options: &FitOptions) -> Result<Vec<Coupled>> {
+pub(super) fn couple_all(snapshots: &Snapshots, options: &FitOptions, task: Task) -> Result<Vec<Coupled>> {
     let done = std::sync::atomic::AtomicUsize::new(0);
     (0..snapshots.intervals())
         .into_par_iter()
         .map(|i| {
             let [x, y] = [i, i + 1].map(|k| &snapshots.clouds()[k]);
             // Its own progress would jump between intervals; only the wish to stop passes.
-            let quiet = options.task.within("couplings");
+            let quiet = task.within("couplings");
             let coupled = couple(x, y, options.coupling, options.seed, quiet)?;
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            options.task.tick("couplings", done, snapshots.intervals()).map(|()| coupled)
+            task.tick("couplings", done, snapshots.intervals()).map(|()| coupled)
         })
         .collect()
+}
+
+/// Where rows are evaluated on couplings of all intervals; the weak scheme needs none.
+#[derive(Clone, Copy)]
+pub(super) struct Couplings<'a> {
+    pub scheme: Scheme,
+    pub all: &'a [Coupled],
 }
 
 /// The linear problem of a fit: the equations of every interval, before the time basis.
@@ -120,31 +152,33 @@ pub(super) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    fn new(snapshots: &'a Snapshots, chosen: &Chosen, options: &FitOptions) -> Result<Self> {
+    fn new(snapshots: &'a Snapshots, chosen: &Chosen, options: &FitOptions, task: Task) -> Result<Self> {
         let coupled = match chosen.scheme {
             Scheme::Weak => Vec::new(),
-            _ => couple_all(snapshots, options)?,
+            _ => couple_all(snapshots, options, task)?,
         };
-        let terms = Terms::build(snapshots, chosen.potential.as_ref(), options)?;
-        Problem::with_couplings(snapshots, &coupled, chosen.scheme, terms, options)
+        let terms = Terms::build(snapshots, chosen.potential.as_ref(), options, task)?;
+        let coupled = Couplings { scheme: chosen.scheme, all: &coupled };
+        Problem::with_couplings(snapshots, coupled, terms, chosen.time, task)
     }
 
     /// With couplings made before: they do not depend on features, scheme and ridge.
     pub fn with_couplings(
         snapshots: &'a Snapshots,
-        coupled: &[Coupled],
-        scheme: Scheme,
+        coupled: Couplings,
         terms: Terms,
-        options: &FitOptions,
+        time: TimeBasis,
+        task: Task,
     ) -> Result<Self> {
-        let quiet = options.task.within("couplings");
+        let Couplings { scheme, all } = coupled;
+        let quiet = task.within("couplings");
         let mut intervals = match scheme {
-            Scheme::Weak => weak_equations(&terms, snapshots, options.task)?,
+            Scheme::Weak => weak_equations(&terms, snapshots, task)?,
             _ => (0..snapshots.intervals())
                 .into_par_iter()
                 .map(|i| {
                     let [x, y] = [i, i + 1].map(|k| &snapshots.clouds()[k]);
-                    let sites = sites(scheme, &coupled[i], x, y)?;
+                    let sites = sites(scheme, &all[i], x, y)?;
                     terms.coupled(&sites, snapshots.interval(i), quiet)
                 })
                 .collect::<Result<Vec<_>>>()?,
@@ -156,7 +190,7 @@ impl<'a> Problem<'a> {
                 equations.scale(snapshots.interval(i) / mean);
             }
         }
-        Ok(Problem { snapshots, terms, scheme, time: options.time_basis(snapshots.intervals()), intervals })
+        Ok(Problem { snapshots, terms, scheme, time, intervals })
     }
 
     /// Time at which the time basis counts for an interval.
@@ -304,6 +338,7 @@ impl<'a> Problem<'a> {
                 .interaction
                 .map(|functions| InteractionTerm { functions, coefficients: pairs.to_owned() }),
             temperature: temperature.first().copied(),
+            receipt: None,
             dim: self.snapshots.dim(),
         }
     }

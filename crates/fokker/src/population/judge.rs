@@ -2,7 +2,7 @@
 
 use super::{Cloud, Energy, FitOptions, PredictOptions, Snapshots, predict};
 use crate::transport::{ExactOptions, wasserstein1};
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
@@ -42,8 +42,8 @@ impl Judge {
     /// Whether the particles of the first snapshot stay in place on their way to the last.
     fn holds_on_the_way(&self, energy: &Energy, options: &FitOptions) -> Result<bool> {
         let (first, times) = (&self.held.clouds()[0], self.held.times());
-        let settings = settings(energy, first, options);
-        match predict(energy, first.x.view(), times[0], &times[1..], &settings) {
+        let settings = settings(energy, times, options);
+        match predict(energy, first, &settings, Task::silent()) {
             Err(Error::Numerical { .. }) => Ok(false),
             clouds => Ok(clouds?.iter().all(|cloud| self.holds(cloud))),
         }
@@ -60,8 +60,8 @@ impl Judge {
             .map(|i| {
                 let [from, to] = [i, i + 1].map(|k| &self.held.clouds()[k]);
                 let times = self.held.times();
-                let settings = settings(energy, from, options);
-                let moved = predict(energy, from.x.view(), times[i], &times[i + 1..i + 2], &settings)?;
+                let settings = settings(energy, &times[i..i + 2], options);
+                let moved = predict(energy, from, &settings, Task::silent())?;
                 if !self.holds(&moved[0]) {
                     return Ok(f64::INFINITY);
                 }
@@ -85,11 +85,13 @@ impl Judge {
     }
 }
 
-/// How a cloud is moved to be judged: a negative temperature cannot be drawn from.
-fn settings<'a>(energy: &Energy, cloud: &'a Cloud, options: &FitOptions) -> PredictOptions<'a> {
+/// How a cloud is moved from the first of the times to the others to be judged: a negative temperature
+/// cannot be drawn from.
+fn settings(energy: &Energy, times: &[f64], options: &FitOptions) -> PredictOptions {
     PredictOptions {
+        at: Some(times[0]),
+        times: Some(times[1..].to_vec()),
         noise: energy.temperature.is_some_and(|theta| theta > 0.0),
-        weights: Some(cloud.weights.view()),
         seed: options.seed,
         ..Default::default()
     }

@@ -2,8 +2,9 @@
 
 use super::PairSpec;
 use crate::basis::FeatureSpec;
+use crate::options::{auto_option, options, text_option};
 use crate::transport::Strength;
-use crate::{Error, Result, Task};
+use crate::{Error, Result, shortest};
 use std::fmt;
 use std::str::FromStr;
 
@@ -230,67 +231,109 @@ pub enum Ridge {
 impl FromStr for Ridge {
     type Err = Error;
 
-    /// `auto`, `gcv`, or a relative ridge.
+    /// `auto`, `gcv`, a relative ridge, or `absolute:` and an absolute one.
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "auto" => Ok(Ridge::HoldOut),
             "gcv" => Ok(Ridge::CrossValidation),
-            number => {
+            _ => {
+                let (number, of): (_, fn(f64) -> Ridge) = match text.strip_prefix("absolute:") {
+                    Some(number) => (number, Ridge::Absolute),
+                    None => (text, Ridge::Relative),
+                };
                 let ridge = number.parse().ok().filter(|x: &f64| *x >= 0.0 && x.is_finite());
-                let known = "auto, gcv, a non-negative number".to_owned();
-                let unknown = || Error::Name { what: "ridge", found: text.to_owned(), known };
-                ridge.map(Ridge::Relative).ok_or_else(unknown)
+                let known = "auto, gcv, a non-negative number, absolute:NUMBER".to_owned();
+                ridge.map(of).ok_or_else(|| Error::Name { what: "ridge", found: text.to_owned(), known })
             }
         }
     }
 }
 
-/// Options of [`fit`](super::fit()).
-#[derive(Clone)]
-pub struct FitOptions<'a> {
-    /// Functions of the potential V.
-    pub potential: Potential,
-    /// Functions of the interaction W, if there is one.
-    pub interaction: Option<PairSpec>,
-    /// Internal energy θ∫ρ log ρ with ∇log ρ from mixtures of so many Gaussians, if there is one.
-    pub internal: Option<usize>,
-    /// How the potential depends on time; [`TimeBasis::automatic`] when absent.
-    pub time: Option<TimeBasis>,
-    /// Where rows are evaluated; chosen by inner hold-out when absent.
-    pub scheme: Option<Scheme>,
-    /// How neighbouring snapshots are coupled.
-    pub coupling: CouplingMethod,
-    /// Damping of the coefficients.
-    pub ridge: Ridge,
-    /// Functions of the coordinates as they are, not of scaled ones.
-    pub raw_features: bool,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// Progress and cancellation.
-    pub task: Task<'a>,
-}
-
-impl Default for FitOptions<'_> {
-    fn default() -> Self {
-        FitOptions {
-            potential: Potential::Auto,
-            interaction: None,
-            internal: None,
-            time: None,
-            scheme: None,
-            coupling: CouplingMethod::Exact,
-            ridge: Ridge::HoldOut,
-            raw_features: false,
-            seed: 0,
-            task: Task::silent(),
+impl fmt::Display for Ridge {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Ridge::HoldOut => f.write_str("auto"),
+            Ridge::CrossValidation => f.write_str("gcv"),
+            Ridge::Relative(ridge) => f.write_str(&shortest(*ridge)),
+            Ridge::Absolute(ridge) => write!(f, "absolute:{}", shortest(*ridge)),
         }
     }
 }
 
-impl FitOptions<'_> {
+impl fmt::Display for Potential {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Potential::Auto => f.write_str("auto"),
+            Potential::None => f.write_str("none"),
+            Potential::Features(spec) => spec.fmt(f),
+        }
+    }
+}
+
+/// Number of Gaussians in the density that ∇log ρ is taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Components(pub usize);
+
+impl FromStr for Components {
+    type Err = Error;
+
+    /// `10`, or `gmm:10`.
+    fn from_str(text: &str) -> Result<Self> {
+        let count = text.strip_prefix("gmm:").unwrap_or(text).parse().map(Components);
+        count.map_err(|_| Error::Name {
+            what: "internal energy",
+            found: text.to_owned(),
+            known: "none, the number of Gaussians of its density".into(),
+        })
+    }
+}
+
+impl fmt::Display for Components {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_option!(Potential, Components, PairSpec, CouplingMethod, Ridge);
+auto_option!(TimeBasis, Scheme);
+
+options! {
+    /// Options of [`fit`](super::fit()).
+    "population fit" => pub struct FitOptions {
+        /// Functions of the potential V: auto (chosen by inner hold-out), none, or features such as poly:3
+        /// or poly:2+rbf-kmeans:50
+        #[alias("potential_features" => "")]
+        pub potential: Potential = Potential::Auto,
+        /// Functions of the interaction W, such as quadratic or quadratic+radial:8
+        #[alias("interaction_features" => "")]
+        pub interaction: Option<PairSpec> = None,
+        /// Internal energy θ∫ρ log ρ with ∇log ρ from a mixture of so many Gaussians
+        pub internal: Option<Components> = None,
+        /// Dependence of the potential on time: none, interval, poly:DEGREE, or auto, which is interval for
+        /// 2 to 20 intervals, else none
+        #[alias("time" => "")]
+        pub time_varying: Option<TimeBasis> = None,
+        /// Where rows are evaluated: explicit, implicit, midpoint, weak, or auto (chosen by inner hold-out)
+        pub scheme: Option<Scheme> = None,
+        /// Coupling of neighbouring snapshots: exact, batch:SIZE, sinkhorn:EPSILON (squared units) or
+        /// sinkhorn:EPSILONr (of the median cost)
+        pub coupling: CouplingMethod = CouplingMethod::Exact,
+        /// Damping: auto (held-out particles), gcv (cross-validation), a relative ridge η in
+        /// (A + η diag A) c = b, or absolute:ρ in (A + ρ I) c = b
+        #[alias("ridge_absolute" => "absolute:")]
+        pub ridge: Ridge = Ridge::HoldOut,
+        /// Functions of the coordinates as they are, not centred and scaled
+        pub raw_features: bool = false,
+        /// Seed of everything random
+        #[alias("random_state" => "")]
+        pub seed: u64 = 0,
+    }
+}
+
+impl FitOptions {
     /// How the potential of snapshots with so many intervals depends on time.
     pub fn time_basis(&self, intervals: usize) -> TimeBasis {
-        self.time.unwrap_or_else(|| TimeBasis::automatic(intervals))
+        self.time_varying.unwrap_or_else(|| TimeBasis::automatic(intervals))
     }
 
     /// Whether the options go together.
@@ -307,7 +350,7 @@ impl FitOptions<'_> {
             }
             Err(Error::Argument { name, requirement: format!("at least {least} and finite"), found })
         };
-        number("components of the density", self.internal.map_or(1.0, |n| n as f64), 1.0)?;
+        number("components of the density", self.internal.map_or(1.0, |n| n.0 as f64), 1.0)?;
         if let Ridge::Relative(ridge) | Ridge::Absolute(ridge) = self.ridge {
             number("ridge", ridge, 0.0)?;
         }

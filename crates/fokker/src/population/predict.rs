@@ -1,37 +1,45 @@
 //! Moving particles by a fitted energy.
 
 use super::energy::BLOCK;
-use super::{Energy, Scheme};
+use super::{Cloud, Energy, Scheme};
+use crate::options::options;
 use crate::sampling::Noise;
 use crate::{Error, Limits, Result, Task};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 
 /// Iterations that an implicit step may take.
 const ITERATIONS: usize = 500;
 
-/// Options of [`predict`].
-#[derive(Clone, Copy)]
-pub struct PredictOptions<'a> {
-    /// Steps per interval between snapshots; by default 1 for the explicit and implicit schemes,
-    /// which step from snapshot to snapshot, and 10 for midpoint and weak.
-    pub steps_per_interval: Option<usize>,
-    /// Whether temperature moves particles at random; without it they follow the drift alone.
-    pub noise: bool,
-    /// Weights of the particles, `[n]`; equal ones by default.
-    pub weights: Option<ArrayView1<'a, f64>>,
-    /// Seed of the noise.
-    pub seed: u64,
-    /// Progress, in steps, and cancellation.
-    pub task: Task<'a>,
-}
-
-impl Default for PredictOptions<'_> {
-    fn default() -> Self {
-        PredictOptions { steps_per_interval: None, noise: true, weights: None, seed: 0, task: Task::silent() }
+options! {
+    /// Options of [`predict`].
+    "population predict" => pub struct PredictOptions {
+        /// Time of the particles; that of the first snapshot unless given
+        #[alias("start" => "")]
+        pub at: Option<f64> = None,
+        /// Increasing times to move them to; that of the snapshot after their time unless given
+        pub times: Option<Vec<f64>> = None,
+        /// Steps per interval between snapshots; unless given 1 for explicit and implicit, which step
+        /// from snapshot to snapshot, and 10 for midpoint and weak
+        pub steps_per_interval: Option<usize> = None,
+        /// The temperature moves particles at random; without it they follow the drift alone
+        pub noise: bool = true,
+        /// Seed of the noise
+        #[alias("random_state" => "")]
+        pub seed: u64 = 0,
     }
 }
 
-/// Where particles `x` (`[n, d]`) seen at time `from` are at the given increasing times.
+impl PredictOptions {
+    /// The options with every time settled by those of an energy.
+    pub fn settle(&self, energy: &Energy) -> PredictOptions {
+        let at = self.at.unwrap_or(energy.times[0]);
+        let next = energy.times.iter().copied().find(|&t| t > at);
+        let times = self.times.clone().or(next.map(|next| vec![next]));
+        PredictOptions { at: Some(at), times, ..self.clone() }
+    }
+}
+
+/// Where a cloud of particles seen at time `at` is at later times: its points `[n, d]` at each of them.
 ///
 /// ```text
 /// explicit         x ← x + h v(t, x)                          one step per interval
@@ -51,7 +59,7 @@ impl Default for PredictOptions<'_> {
 ///
 /// ```
 /// use fokker::basis::{Features, Monomials, Part};
-/// use fokker::population::*;
+/// use fokker::{Task, population::*};
 /// use ndarray::array;
 /// // V = x²: x' = −2x.
 /// let square = vec![Part::Monomials(Monomials::new(1, &[vec![2]])?)];
@@ -67,19 +75,20 @@ impl Default for PredictOptions<'_> {
 ///     interaction: None,
 ///     temperature: None,
 ///     dim: 1,
+///     receipt: None,
 /// };
-/// let clouds = predict(&energy, array![[8.0]].view(), 0.0, &[0.25, 0.5], &PredictOptions::default())?;
+/// let options = PredictOptions { times: Some(vec![0.25, 0.5]), ..Default::default() };
+/// let clouds = predict(&energy, &Cloud::new(array![[8.0]], None)?, &options, Task::silent())?;
 /// assert_eq!(clouds, [array![[4.0]], array![[2.0]]]);
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn predict(
     energy: &Energy,
-    x: ArrayView2<f64>,
-    from: f64,
-    times: &[f64],
+    cloud: &Cloud,
     options: &PredictOptions,
+    task: Task,
 ) -> Result<Vec<Array2<f64>>> {
-    match follow(energy, x, from, times, options)? {
+    match follow(energy, cloud, options, task)? {
         (clouds, None) => Ok(clouds),
         (_, Some(loss)) => Err(Error::Numerical { what: "the prediction", reason: loss.reason }),
     }
@@ -95,21 +104,21 @@ pub(super) struct Loss {
 /// [`predict`], with the clouds of the times that are reached before particles are lost.
 pub(super) fn follow(
     energy: &Energy,
-    x: ArrayView2<f64>,
-    from: f64,
-    times: &[f64],
+    cloud: &Cloud,
     options: &PredictOptions,
+    task: Task,
 ) -> Result<(Vec<Array2<f64>>, Option<Loss>)> {
-    check(energy, x, from, times, options)?;
-    let weights = crate::statistics::normalised(options.weights, x.nrows())?;
+    let options = &options.settle(energy);
+    let (from, times) = (options.at.unwrap_or(energy.times[0]), options.times.as_deref().unwrap_or(&[]));
+    check(energy, cloud.x.view(), from, times, options)?;
     let steps = plan(energy, from, times, options.steps_per_interval)?;
-    let mut walk = Walk { energy, weights, x: x.to_owned(), step: 0, options };
+    let mut walk = Walk { energy, weights: &cloud.weights, x: cloud.x.clone(), step: 0, options };
     let mut clouds = Vec::with_capacity(times.len());
     for (done, &(t, h, arrives)) in steps.iter().enumerate() {
         if let Err(loss) = walk.advance(t, h) {
             return Ok((clouds, Some(loss)));
         }
-        options.task.tick("predicting", done + 1, steps.len())?;
+        task.tick("predicting", done + 1, steps.len())?;
         if arrives {
             clouds.push(walk.x.clone());
         }
@@ -196,15 +205,15 @@ fn plan(energy: &Energy, from: f64, times: &[f64], steps: Option<usize>) -> Resu
 }
 
 /// Particles on their way.
-struct Walk<'a, 'm> {
+struct Walk<'a> {
     energy: &'a Energy,
-    weights: Array1<f64>,
+    weights: &'a Array1<f64>,
     x: Array2<f64>,
     step: u32,
-    options: &'a PredictOptions<'m>,
+    options: &'a PredictOptions,
 }
 
-impl Walk<'_, '_> {
+impl Walk<'_> {
     fn velocity(&self, t: f64, x: &Array2<f64>) -> Array2<f64> {
         let mut out = Array2::zeros(x.dim());
         self.energy.velocity_into(t, x.view(), x.view(), self.weights.view(), out.view_mut());

@@ -2,7 +2,10 @@
 
 use super::Cloud;
 use crate::transport::{ExactOptions, wasserstein1, wasserstein2};
-use crate::{Result, Task};
+use crate::{Error, Result, Task};
+use serde::Serialize;
+use std::fmt;
+use std::str::FromStr;
 
 /// Distance that is printed beside the verdict, exact and not regularised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +14,27 @@ pub enum Metric {
     W1,
     /// W₂.
     W2,
+}
+
+impl FromStr for Metric {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "w1" => Ok(Metric::W1),
+            "w2" => Ok(Metric::W2),
+            _ => Err(Error::Name { what: "metric", found: text.to_owned(), known: "w1, w2".into() }),
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Metric::W1 => "w1",
+            Metric::W2 => "w2",
+        })
+    }
 }
 
 impl Metric {
@@ -28,7 +52,7 @@ impl Metric {
 }
 
 /// One figure for every prediction.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Predictions<T = f64> {
     /// Another sample of the truth: no prediction can be expected below it.
     pub floor: T,
@@ -103,13 +127,14 @@ impl Predictions {
 }
 
 /// One step that was predicted: means over all seeds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Step {
     /// Time that particles start at.
     pub from: f64,
     /// Time that they are compared at.
     pub to: f64,
     /// Distances there, by the metric.
+    #[serde(flatten)]
     pub distances: Predictions,
     /// Debiased energy distances U there, in the units of the data; none where a snapshot has fewer than
     /// three held-out particles.
@@ -119,7 +144,7 @@ pub struct Step {
 }
 
 /// The roll-out of all particles of the first time, in-sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RollOut {
     /// Time that they are moved to.
     pub to: f64,
@@ -130,7 +155,7 @@ pub struct RollOut {
 }
 
 /// A prediction by the fit that has no number, because particles are lost on their way.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lost {
     /// `fit`, `cumulative` or `roll_out`.
     pub prediction: &'static str,

@@ -2,6 +2,7 @@
 
 use super::{Energy, InteractionTerm, PairFunctions, PairSpec, PotentialTerm, Scheme, TimeBasis};
 use crate::basis::{Basis, Features, Fourier, Kernel, MOST_FUNCTIONS, Monomials, Part, Radial};
+use crate::options::Receipt;
 use crate::saved::{Saved, to_bytes};
 use crate::{Error, Result};
 use ndarray::{ArrayD, ArrayView1, ArrayViewD};
@@ -22,6 +23,8 @@ struct Description {
     temperature: Option<f64>,
     potential: Option<PotentialDescription>,
     interaction: Option<InteractionDescription>,
+    #[serde(default)]
+    receipt: Option<Receipt>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +92,7 @@ impl Energy {
             temperature: self.temperature,
             potential,
             interaction,
+            receipt: self.receipt.clone(),
         };
         let views: Vec<(String, ArrayViewD<f64>)> =
             arrays.iter().map(|(name, array)| (name.clone(), array.view())).collect();
@@ -106,14 +110,16 @@ impl Energy {
     /// # let x = Array2::from_shape_fn((40, 1), |(i, _)| i as f64 / 10.0 - 2.0);
     /// # let clouds = vec![Cloud::new(x.clone(), None)?, Cloud::new(x * 0.9, None)?];
     /// # let snapshots = Snapshots::new(vec![0.0, 1.0], clouds)?;
-    /// let energy = fit(&snapshots, &FitOptions { potential: "poly:2".parse()?, ..Default::default() })?.energy;
+    /// let options = FitOptions { potential: "poly:2".parse()?, ..Default::default() };
+    /// let energy = fit(&snapshots, &options, fokker::Task::silent())?.energy;
     /// assert_eq!(Energy::from_bytes(&energy.to_bytes())?, energy);
     /// # Ok::<(), fokker::Error>(())
     /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (saved, description) = Saved::open::<Description>(bytes, KIND, VERSION)?;
         let damaged = |reason: String| Error::Parse { what: KIND, reason };
-        let Description { scheme, dim, snapshots, temperature, potential, interaction } = description;
+        let Description { scheme, dim, snapshots, temperature, potential, interaction, receipt } =
+            description;
         if dim == 0 || dim > MOST || !(2..=MOST).contains(&snapshots) {
             return Err(damaged(format!("it has {dim} dimensions and {snapshots} snapshots")));
         }
@@ -136,7 +142,7 @@ impl Energy {
                 Ok(InteractionTerm { functions, coefficients })
             })
             .transpose()?;
-        Ok(Energy { times, scheme, potential, interaction, temperature, dim })
+        Ok(Energy { times, scheme, potential, interaction, temperature, dim, receipt })
     }
 }
 
@@ -199,6 +205,7 @@ mod tests {
             interaction: Some(InteractionTerm { functions, coefficients: array![0.1, 0.2, 0.3, 0.4] }),
             temperature: Some(-0.3),
             dim: 2,
+            receipt: None,
         }
     }
 

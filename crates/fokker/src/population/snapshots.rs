@@ -1,7 +1,8 @@
 //! Clouds of particles at known times.
 
+use crate::options::{Digest, Digester};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 use std::borrow::Cow;
 
 /// The particles seen at one time.
@@ -79,6 +80,17 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
+    /// What identifies the snapshots: of the rows (time, particle), each followed by its weight, in order.
+    pub fn digest(&self) -> Digest {
+        let mut digester = Digester::default();
+        for (t, cloud) in self.times.iter().zip(&self.clouds) {
+            let times = Array2::from_elem((cloud.len(), 1), *t);
+            let rows = concatenate![Axis(1), times, cloud.x];
+            digester.observe(rows.view(), Some(cloud.weights.view()));
+        }
+        digester.finish()
+    }
+
     /// A cloud at each time.
     ///
     /// # Errors
@@ -176,7 +188,7 @@ impl Snapshots {
     /// All rows of all times, one time after the other.
     pub fn pooled(&self) -> Array2<f64> {
         let views: Vec<_> = self.clouds.iter().map(|cloud| cloud.x.view()).collect();
-        ndarray::concatenate(Axis(0), &views).expect("equal dimensions")
+        concatenate(Axis(0), &views).expect("equal dimensions")
     }
 
     /// Weights of all rows, in the order of [`pooled`](Snapshots::pooled); none where all are equal.
@@ -189,7 +201,7 @@ impl Snapshots {
         let of = |cloud: &Cloud| &cloud.weights / cloud.weights.dot(&cloud.weights);
         let weights: Vec<Array1<f64>> = self.clouds.iter().map(of).collect();
         let views: Vec<_> = weights.iter().map(|weights| weights.view()).collect();
-        Some(ndarray::concatenate(Axis(0), &views).expect("vectors"))
+        Some(concatenate(Axis(0), &views).expect("vectors"))
     }
 
     /// These snapshots without the particles of next to no weight, which are no particles: they must not

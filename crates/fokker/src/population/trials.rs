@@ -16,7 +16,8 @@ const FARTHEST: f64 = 1e100;
 pub(super) struct Run<'a> {
     pub snapshots: &'a Snapshots,
     pub metric: Metric,
-    pub fit: FitOptions<'a>,
+    pub fit: FitOptions,
+    pub task: Task<'a>,
 }
 
 /// The steps, comparisons and choices of one seed.
@@ -65,7 +66,7 @@ impl Run<'_> {
     /// A share of the particles of every snapshot held out.
     pub(super) fn cells(&self, share: f64) -> Result<Outcome> {
         let (kept, held) = split_snapshots(self.snapshots, share, self.fit.seed)?;
-        let fitted = fit(&kept, &self.fit)?;
+        let fitted = fit(&kept, &self.fit, self.task)?;
         let (times, clouds) = (self.snapshots.times(), held.clouds());
         let first = &clouds[0];
         let rolled = self.moved(&fitted.energy, first, times[0], &times[1..])?;
@@ -120,7 +121,7 @@ impl Run<'_> {
     /// The snapshot at index `t` held out.
     fn time(&self, t: usize) -> Result<(Trial, Chosen)> {
         let (times, clouds) = (self.snapshots.times(), self.snapshots.clouds());
-        let fitted = fit(&self.snapshots.without(t)?, &self.fit)?;
+        let fitted = fit(&self.snapshots.without(t)?, &self.fit, self.task)?;
         let (first, before, after) = (&clouds[0], &clouds[t - 1], &clouds[t + 1]);
         let to = self.truth(&clouds[t])?;
         let target = &times[t..t + 1];
@@ -158,13 +159,13 @@ impl Run<'_> {
         let mut trials = Vec::with_capacity(count);
         for i in 0..count {
             trials.push(trial(i)?);
-            self.fit.task.tick("validating", i + 1, count)?;
+            self.task.tick("validating", i + 1, count)?;
         }
         Ok(trials)
     }
 
     fn quiet(&self) -> Task<'_> {
-        self.fit.task.within("validating")
+        self.task.within("validating")
     }
 
     fn truth<'c>(&self, cloud: &'c Cloud) -> Result<Truth<'c>> {
@@ -186,13 +187,13 @@ impl Run<'_> {
     /// from, so its particles follow the drift alone.
     fn moved(&self, energy: &Energy, cloud: &Cloud, from: f64, times: &[f64]) -> Result<Vec<Arrived>> {
         let options = PredictOptions {
+            at: Some(from),
+            times: Some(times.to_vec()),
             noise: energy.temperature.is_some_and(|theta| theta > 0.0),
-            weights: Some(cloud.weights.view()),
             seed: self.fit.seed,
-            task: self.quiet(),
             ..Default::default()
         };
-        let (clouds, loss) = follow(energy, cloud.x.view(), from, times, &options)?;
+        let (clouds, loss) = follow(energy, cloud, &options, self.quiet())?;
         let mut arrived: Vec<Arrived> = clouds.into_iter().map(within).collect();
         // Who is lost stays lost.
         if let Some(first) = arrived.iter().position(|one| one.is_err()) {
@@ -298,7 +299,7 @@ fn spread(cloud: &Cloud) -> f64 {
 
 /// All particles of the first time moved to each later one by an energy fitted to everything.
 pub(super) fn roll_out(run: &Run) -> Result<(Vec<RollOut>, Vec<Lost>)> {
-    let energy = fit(run.snapshots, &run.fit)?.energy;
+    let energy = fit(run.snapshots, &run.fit, run.task)?.energy;
     let (times, clouds) = (run.snapshots.times(), run.snapshots.clouds());
     let moved = run.moved(&energy, &clouds[0], times[0], &times[1..])?;
     let to_truth = |x: &Array2<f64>, t: usize| {

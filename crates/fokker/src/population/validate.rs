@@ -4,7 +4,10 @@ use super::predictions::{Lost, Metric, Predictions, RollOut, Step, average};
 use super::trials::{Outcome, Run, roll_out};
 use super::verdict::{Comparison, Verdict, overall};
 use super::{Chosen, FitOptions, Snapshots};
-use crate::{Error, Result};
+use crate::options::{options, text_option};
+use crate::{Error, Result, Task};
+use serde::Serialize;
+use std::fmt;
 use std::str::FromStr;
 
 /// What is held out.
@@ -34,32 +37,33 @@ impl FromStr for HoldOut {
     }
 }
 
-/// Options of [`validate`].
-#[derive(Clone)]
-pub struct ValidateOptions<'a> {
-    /// What is held out.
-    pub hold_out: HoldOut,
-    /// Number of repeats, each with a seed of its own from `fit.seed` on.
-    pub seeds: usize,
-    /// Distance.
-    pub metric: Metric,
-    /// How energies are fitted, on what is not held out.
-    pub fit: FitOptions<'a>,
-}
-
-impl Default for ValidateOptions<'_> {
-    fn default() -> Self {
-        ValidateOptions {
-            hold_out: HoldOut::Cells(0.4),
-            seeds: 3,
-            metric: Metric::W1,
-            fit: FitOptions::default(),
+impl fmt::Display for HoldOut {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            HoldOut::Cells(share) => write!(f, "cells:{share}"),
+            HoldOut::Time => f.write_str("time"),
         }
     }
 }
 
+text_option!(HoldOut, Metric);
+
+options! {
+    /// Options of [`validate`].
+    "population validate" => pub struct ValidateOptions {
+        /// What is held out: cells:SHARE of every snapshot, or time, each inner snapshot in turn
+        pub hold_out: HoldOut = HoldOut::Cells(0.4),
+        /// Repeats, each with a seed of its own, from the seed of the fit on
+        pub seeds: usize = 3,
+        /// Distance that is printed beside the verdict: w1 or w2
+        #[alias("p" => "w")]
+        pub metric: Metric = Metric::W1,
+        ..fit: FitOptions,
+    }
+}
+
 /// How well an energy predicts what it has not seen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Validation {
     /// Every step.
     pub steps: Vec<Step>,
@@ -127,25 +131,25 @@ pub struct Validation {
 ///
 /// # Source
 /// \[szekely2013\] for the energy distance.
-pub fn validate(snapshots: &Snapshots, options: &ValidateOptions) -> Result<Validation> {
+pub fn validate(snapshots: &Snapshots, options: &ValidateOptions, task: Task) -> Result<Validation> {
     if options.seeds == 0 {
         return Err(Error::Argument { name: "seeds", requirement: "at least 1".into(), found: 0.0 });
     }
     // That of all snapshots: one less, where a time is held out, must not be another model.
-    let time = Some(options.fit.time_basis(snapshots.intervals()));
+    let time_varying = Some(options.fit.time_basis(snapshots.intervals()));
     let mut runs = Vec::with_capacity(options.seeds);
     for repeat in 0..options.seeds {
-        options.fit.task.tick("seeds", repeat, options.seeds)?;
+        task.tick("seeds", repeat, options.seeds)?;
         let seed = options.fit.seed.wrapping_add(repeat as u64);
-        let fit = FitOptions { seed, time, ..options.fit.clone() };
-        let run = Run { snapshots, metric: options.metric, fit };
+        let fit = FitOptions { seed, time_varying, ..options.fit.clone() };
+        let run = Run { snapshots, metric: options.metric, fit, task };
         runs.push(match options.hold_out {
             HoldOut::Cells(share) => run.cells(share)?,
             HoldOut::Time => run.times()?,
         });
     }
     let settled = runs[0].chosen[0].settle(&options.fit);
-    let roll_out = roll_out(&Run { snapshots, metric: options.metric, fit: settled })?;
+    let roll_out = roll_out(&Run { snapshots, metric: options.metric, fit: settled, task })?;
     Ok(summary(runs, roll_out))
 }
 

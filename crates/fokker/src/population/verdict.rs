@@ -4,6 +4,7 @@ use super::Cloud;
 use crate::transport::mean_distances;
 use crate::{Result, Task};
 use ndarray::Array1;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 
 /// Standard errors that a difference must be away from zero: one false alarm in twenty to each side.
@@ -24,6 +25,12 @@ pub enum Verdict {
     Worse,
     /// Neither: the particles held out cannot tell.
     Undecided,
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -48,6 +55,18 @@ pub struct Comparison {
     pub standard_error: Option<f64>,
     /// Whether the fit loses particles on their way: then it has no difference, and is worse.
     pub lost: bool,
+}
+
+/// With the verdict.
+impl Serialize for Comparison {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Comparison", 4)?;
+        out.serialize_field("baseline", self.baseline)?;
+        out.serialize_field("difference", &self.difference)?;
+        out.serialize_field("standard_error", &self.standard_error)?;
+        out.serialize_field("verdict", &self.verdict())?;
+        out.end()
+    }
 }
 
 impl Comparison {

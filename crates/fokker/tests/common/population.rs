@@ -3,7 +3,9 @@
 #![allow(dead_code)] // No one file needs all of it.
 
 use fokker::basis::FeatureSpec;
-use fokker::population::{Cloud, Energy, FitOptions, Potential, Ridge, Scheme, Snapshots, TimeBasis};
+use fokker::population::{
+    Cloud, Energy, FitOptions, Potential, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, predict,
+};
 use fokker::problems::{BenchmarkEnergy, Gradient, PopulationOptions, simulate_population};
 use fokker_linalg::eigh;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
@@ -18,14 +20,26 @@ pub fn snapshots(times: &[f64], clouds: Vec<Array2<f64>>) -> Snapshots {
 }
 
 /// A potential of the given functions and nothing else, unregularised.
-pub fn options(features: &str, scheme: Scheme) -> FitOptions<'static> {
+pub fn options(features: &str, scheme: Scheme) -> FitOptions {
     FitOptions {
         potential: Potential::Features(features.parse::<FeatureSpec>().unwrap()),
-        time: Some(TimeBasis::Constant),
+        time_varying: Some(TimeBasis::Constant),
         scheme: Some(scheme),
         ridge: Ridge::Relative(0.0),
         ..Default::default()
     }
+}
+
+/// Where particles of equal weights seen at time `at` are at the given times.
+pub fn moved_to(
+    energy: &Energy,
+    x: ArrayView2<f64>,
+    at: f64,
+    times: &[f64],
+    options: &PredictOptions,
+) -> fokker::Result<Vec<Array2<f64>>> {
+    let options = PredictOptions { at: Some(at), times: Some(times.to_vec()), ..options.clone() };
+    predict(energy, &Cloud::new(x.to_owned(), None)?, &options, fokker::Task::silent())
 }
 
 pub fn normals(n: usize, d: usize, seed: u64) -> Array2<f64> {

@@ -1,20 +1,21 @@
 //! `fokker population fit`.
 
-use super::{chosen_json, chosen_text, options, read};
+use super::{chosen_text, read, with};
 use crate::args::{Global, PopulationFitArguments};
 use crate::commands::clouds::{digits, lines};
 use crate::files::{Output, OutputFormat, named, write_bytes};
 use crate::progress::Progress;
 use crate::report::wrapped;
 use anyhow::Result;
-use fokker::population::{Fit, Snapshots, fit as fit_energy};
+use fokker::population::{Fit, FitOptions, Snapshots, fit as fit_energy};
 use serde_json::json;
 use std::time::Instant;
 
 /// Runs the command.
 pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String> {
     let progress = Progress::new(global.quiet);
-    let options = options(&arguments.energy, global, progress.task())?;
+    let options = FitOptions { seed: global.seed, ..arguments.options.0.clone() };
+    options.validate()?;
     let inputs = arguments.snapshots.files();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let (snapshots, heading) = read(&arguments.snapshots, progress.task())?;
@@ -29,7 +30,7 @@ pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String
         });
     }
     let start = Instant::now();
-    let fitted = fit_energy(&snapshots, &options);
+    let fitted = fit_energy(&snapshots, &options, progress.task());
     let fitted = fitted.map_err(|error| match error.is_input() {
         true => named(error.into(), &arguments.snapshots.snapshots),
         false => error.into(),
@@ -39,7 +40,7 @@ pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String
     output.as_ref().map_or(Ok(()), |output| write_bytes(output, &fitted.energy.to_bytes()))?;
     let name = output.as_ref().map(Output::name);
     if global.json {
-        return Ok(serde_json::to_string_pretty(&report(&snapshots, &fitted, seconds, name))? + "\n");
+        return with(&fitted, json!({ "seconds": seconds, "output": name }));
     }
     let mut text = vec![
         ("snapshots", heading),
@@ -51,27 +52,6 @@ pub fn fit(arguments: &PopulationFitArguments, global: &Global) -> Result<String
     text.push(("seconds", format!("{seconds:.2}")));
     text.extend(name.map(|name| ("saved", name)));
     Ok(wrapped(&lines(&text)) + "\n")
-}
-
-fn report(snapshots: &Snapshots, fit: &Fit, seconds: f64, output: Option<String>) -> serde_json::Value {
-    let residuals: Vec<_> = fit
-        .residuals
-        .iter()
-        .zip(snapshots.times().windows(2))
-        .map(|(residual, t)| json!({ "from": t[0], "to": t[1], "relative": residual }))
-        .collect();
-    json!({
-        "chosen": chosen_json(&fit.chosen),
-        "unknowns": fit.unknowns,
-        "equations": fit.equations,
-        "rank": fit.rank,
-        // JSON has no infinity.
-        "condition": fit.condition.is_finite().then_some(fit.condition),
-        "residuals": residuals,
-        "temperature": fit.energy.temperature,
-        "seconds": seconds,
-        "output": output,
-    })
 }
 
 fn unknowns(fit: &Fit) -> String {

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::report::wrapped;
 use anyhow::{Result, bail};
 use fokker::Task;
-use fokker::population::{Energy, PredictOptions, predict as move_particles};
+use fokker::population::{Cloud, Energy, PredictOptions, predict as move_particles};
 use ndarray::{Array1, Array2, Axis, concatenate};
 use serde_json::json;
 use std::path::Path;
@@ -22,7 +22,9 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
     let output = Output::new(&arguments.output, OutputFormat::SNAPSHOTS, &inputs)?;
     let bytes = read_bytes(&arguments.energy)?;
     let energy = Energy::from_bytes(&bytes).map_err(|error| named(error.into(), &arguments.energy))?;
-    let (x, mass) = particles(&arguments.from, arguments.at, progress.task())?;
+    let options = PredictOptions { seed: global.seed, ..arguments.options.0.settle(&energy) };
+    let at = options.at.unwrap_or(energy.times[0]);
+    let (x, mass) = particles(&arguments.from, at, progress.task())?;
     if x.ncols() != energy.dim {
         bail!(
             "{}: has {} columns, the energy in {} is of {}",
@@ -32,20 +34,16 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
             energy.dim
         );
     }
-    let options = PredictOptions {
-        steps_per_interval: arguments.steps_per_interval,
-        noise: !arguments.no_noise,
-        weights: mass.as_ref().map(|mass| mass.view()),
-        seed: global.seed,
-        task: progress.task(),
-    };
-    let (n, count) = (x.nrows(), arguments.times.len());
+    let times = options.times.clone().unwrap_or_default();
+    let (n, count) = (x.nrows(), times.len());
+    let cloud = Cloud::new(x, mass.as_ref().map(|mass| mass.view()))
+        .map_err(|error| named(error.into(), &arguments.from))?;
     if !global.dry_run {
-        let clouds = move_particles(&energy, x.view(), arguments.at, &arguments.times, &options)?;
+        let clouds = move_particles(&energy, &cloud, &options, progress.task())?;
         drop(progress);
         let views: Vec<_> = clouds.iter().map(|cloud| cloud.view()).collect();
         let rows = TimedRows {
-            times: arguments.times.iter().flat_map(|&t| std::iter::repeat_n(t, n)).collect(),
+            times: times.iter().flat_map(|&t| std::iter::repeat_n(t, n)).collect(),
             x: concatenate(Axis(0), &views)?,
             mass: mass.map(|mass| concatenate(Axis(0), &vec![mass.view(); count])).transpose()?,
             description: String::new(),
@@ -53,23 +51,23 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
         write_snapshots(&output, &rows)?;
     }
     if global.json {
-        let extrapolated = energy.extrapolated(&arguments.times);
+        let extrapolated = energy.extrapolated(&times);
         let summary = json!({
             "n": n,
             "d": energy.dim,
-            "times": arguments.times,
+            "times": times,
             "extrapolated": extrapolated,
             "output": output.name(),
         });
         return Ok(serde_json::to_string_pretty(&summary)? + "\n");
     }
-    let times: Vec<String> = arguments.times.iter().map(f64::to_string).collect();
+    let times: Vec<String> = times.iter().map(f64::to_string).collect();
     let done = if global.dry_run { "would be saved" } else { "saved" };
     let mut text = vec![
-        ("particles", format!("{n} of time {}, moved to {}", arguments.at, times.join(", "))),
+        ("particles", format!("{n} of time {}, moved to {}", at, times.join(", "))),
         (done, output.name()),
     ];
-    text.extend(energy.warning(&arguments.times).map(|words| ("warning", words)));
+    text.extend(energy.warning(&times).map(|words| ("warning", words)));
     Ok(wrapped(&lines(&text)) + "\n")
 }
 

@@ -1,32 +1,21 @@
 //! `fokker population validate`.
 
-use super::{chosen_json, chosen_text, options, read};
-use crate::args::{Format, Global, ValidateArguments, ValidationMetric};
+use super::{chosen_text, read, with};
+use crate::args::{Format, Global, ValidateArguments};
 use crate::files::named;
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
-use anyhow::{Context, Result};
-use fokker::population::{
-    Comparison, HoldOut, Lost, Metric, Predictions, Step, ValidateOptions, Validation, Verdict,
-    validate as run,
-};
-use serde_json::{Map, Value, json};
+use anyhow::Result;
+use fokker::population::{Comparison, HoldOut, Predictions, Step, Validation, Verdict, validate as run};
+use serde_json::json;
 use std::time::Instant;
 
 /// Runs the command.
 pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String> {
     let progress = Progress::new(global.quiet);
-    let hold_out: HoldOut = arguments.hold_out.parse().context("--hold-out")?;
     let (snapshots, heading) = read(&arguments.snapshots, progress.task())?;
-    let settings = ValidateOptions {
-        hold_out,
-        seeds: arguments.seeds,
-        metric: match arguments.metric {
-            ValidationMetric::W1 => Metric::W1,
-            ValidationMetric::W2 => Metric::W2,
-        },
-        fit: options(&arguments.energy, global, progress.task())?,
-    };
+    let mut options = arguments.options.0.clone();
+    options.fit.seed = global.seed;
     if global.dry_run {
         drop(progress);
         return Ok(match global.json {
@@ -35,28 +24,25 @@ pub fn validate(arguments: &ValidateArguments, global: &Global) -> Result<String
         });
     }
     let start = Instant::now();
-    let validation = run(&snapshots, &settings).map_err(|error| match error.is_input() {
+    let validation = run(&snapshots, &options, progress.task()).map_err(|error| match error.is_input() {
         true => named(error.into(), &arguments.snapshots.snapshots),
         false => error.into(),
     })?;
     let seconds = start.elapsed().as_secs_f64();
     drop(progress);
     if global.json {
-        return Ok(serde_json::to_string_pretty(&report(&validation, seconds))? + "\n");
+        return with(&validation, json!({ "seconds": seconds }));
     }
-    let what = match hold_out {
+    let what = match options.hold_out {
         HoldOut::Cells(share) => {
             format!("{:.0} % of the particles of every snapshot held out", 100.0 * share)
         }
         HoldOut::Time => "each inner snapshot held out in turn".to_owned(),
     };
-    let metric = match arguments.metric {
-        ValidationMetric::W1 => "W1",
-        ValidationMetric::W2 => "W2",
-    };
-    let mut text = format!("{heading}\n{what}, {} seeds; exact {metric}\n\n", arguments.seeds);
+    let metric = options.metric.to_string().to_uppercase();
+    let mut text = format!("{heading}\n{what}, {} seeds; exact {metric}\n\n", options.seeds);
     text += &format!("{}\n{}\n", distances(&validation), judged(&validation));
-    text += &format!("{}\n", wrapped(&sentences(&validation, metric, hold_out)));
+    text += &format!("{}\n", wrapped(&sentences(&validation, &metric, options.hold_out)));
     let chosen: Vec<String> = validation.chosen.iter().map(chosen_text).collect();
     let mut different = chosen.clone();
     different.dedup();
@@ -211,56 +197,4 @@ fn in_words(one: &Comparison) -> String {
         _ if one.lost => format!("{name} (particles are lost on their way)"),
         _ => format!("{name} (fewer than three particles held out)"),
     }
-}
-
-fn report(validation: &Validation, seconds: f64) -> Value {
-    let figures = |all: &Predictions| -> Map<String, Value> {
-        let mut entry: Map<String, Value> =
-            named_figures(all).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        entry.entry("ot_interpolation").or_insert(Value::Null);
-        entry
-    };
-    let step = |step: &Step| {
-        let mut entry = figures(&step.distances);
-        entry.insert("from".into(), json!(step.from));
-        entry.insert("to".into(), json!(step.to));
-        entry.insert("energy_distance".into(), json!(step.energy_distance.as_ref().map(figures)));
-        entry.insert("spread".into(), json!(step.spread.as_ref().map(figures)));
-        entry
-    };
-    let compared = |one: &Comparison| {
-        json!({
-            "baseline": one.baseline,
-            "difference": one.difference,
-            "standard_error": one.standard_error,
-            "verdict": one.verdict().to_string(),
-        })
-    };
-    let lost = |one: &Lost| {
-        json!({
-            "prediction": one.prediction,
-            "seed": one.seed,
-            "from": one.from,
-            "to": one.to,
-            "particles": one.particles,
-            "reason": one.reason,
-        })
-    };
-    let rolled = validation.roll_out.iter();
-    let rolled: Vec<_> =
-        rolled.map(|at| json!({ "to": at.to, "fit": at.fit, "affine": at.affine })).collect();
-    json!({
-        "verdict": validation.verdict.to_string(),
-        "against": validation.against.iter().map(compared).collect::<Vec<_>>(),
-        "rolled_out": compared(&validation.rolled_out),
-        "steps": validation.steps.iter().map(step).collect::<Vec<_>>(),
-        "mean": figures(&validation.mean),
-        "sd": validation.sd.as_ref().map(figures),
-        "energy_distance": validation.energy_distance.as_ref().map(figures),
-        "spread": validation.spread.as_ref().map(figures),
-        "chosen": validation.chosen.iter().map(chosen_json).collect::<Vec<_>>(),
-        "roll_out": rolled,
-        "lost": validation.lost.iter().map(lost).collect::<Vec<_>>(),
-        "seconds": seconds,
-    })
 }
