@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
 from ._checked import check, rules_of
+from ._options import fields
 
 if TYPE_CHECKING:
 
@@ -78,7 +80,22 @@ class Estimator(Base):
             )
         return rows, _column_names(X)
 
+    def _remember_options(self, keywords: str, options: Mapping[str, Any]) -> None:
+        """Sets every option as an attribute, unchanged, as scikit-learn asks."""
+        known, given = fields(keywords), dict(options)
+        for name, field in known.items():
+            value = given.pop(name, field["default"])
+            for alias, prefix in field["aliases"]:
+                if (other := given.pop(alias, None)) is not None:
+                    value = f"{prefix}{other}" if prefix else other
+            setattr(self, name, value)
+        if given:
+            found = ", ".join(map(repr, given))
+            raise TypeError(f"{type(self).__name__} has no option {found}; it has: {', '.join(known)}")
+
     def _check_parameters(self) -> None:
+        if hasattr(type(self).__init__, "__signature__"):
+            return  # What the library reads, it checks.
         for name, kinds in rules_of(type(self).__init__).items():
             check(name, getattr(self, name), kinds)
 

@@ -35,6 +35,7 @@ __all__ = [
     "label_times",
     "kernel_discrepancy",
     "median_distance",
+    "option_fields",
     "permutation_test",
     "population_fit",
     "population_validate",
@@ -229,6 +230,7 @@ def audit_tune(
 def audit_lint(
     sigmas: list[float] | None, text: str | None, steps: int | None, law: Law, scheme: str | None
 ) -> list[dict[str, Any]]: ...
+def option_fields(command: str) -> list[dict[str, Any]]: ...
 def spectral_fit(
     x: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]
 ) -> tuple[SpectralFit, SpectralMoments]: ...
@@ -280,9 +282,6 @@ def population_validate(
     times: ArrayLike,
     weights: ArrayLike | None,
     options: dict[str, Any],
-    hold_out: str,
-    seeds: int,
-    p: int,
 ) -> dict[str, Any]: ...
 @final
 class PopulationFit:
@@ -300,15 +299,9 @@ class PopulationFit:
     def interaction(self, r: ArrayLike) -> _Array: ...
     def warning(self, times: list[float]) -> str | None: ...
     def velocity(self, t: float, x: ArrayLike, population: ArrayLike, weights: ArrayLike) -> _Array: ...
+    def settled(self, options: dict[str, Any]) -> dict[str, Any]: ...
     def predict(
-        self,
-        x: ArrayLike,
-        start: float,
-        times: list[float],
-        weights: ArrayLike | None,
-        steps_per_interval: int | None,
-        noise: bool,
-        seed: int,
+        self, x: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]
     ) -> list[_Array]: ...
     def to_bytes(self) -> bytes: ...
     @classmethod

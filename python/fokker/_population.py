@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from . import _fokker
 from ._checked import checked
 from ._estimator import Estimator, seed_of, weights_of
+from ._options import fields, parameters, takes
 from .transport import wasserstein
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+    from ._keywords import PopulationFit, PopulationPredict, PopulationValidate
+
+#: Options of a fit, which an estimator has already.
+FIT = tuple(field["name"] for field in fields("PopulationFit").values())
+
+
+@parameters("PopulationFit")
 class PopulationEnergy(Estimator):
     """The energy that moves a population, from snapshots of it, by one linear solve.
 
@@ -24,27 +34,7 @@ class PopulationEnergy(Estimator):
 
     Parameters
     ----------
-    potential_features : str
-        Functions of V: "auto" (chosen by inner hold-out), "none", or a list such as "poly:3" or
-        "poly:2+rbf:50".
-    interaction_features : str or None
-        Functions of W: "quadratic", "radial:8", "quadratic+radial:8".
-    internal : int or None
-        Fit the temperature θ, with the density by so many Gaussians.
-    time : {"auto", "none", "interval", "poly:DEGREE"}
-        How V depends on time; "auto" is "interval" for 2 to 20 intervals, else "none".
-    scheme : {"auto", "explicit", "implicit", "midpoint", "weak"}
-        Where rows are evaluated.
-    coupling : str
-        "exact", "batch:SIZE", "sinkhorn:EPSILON" or "sinkhorn:EPSILONr" (relative to the median cost).
-    ridge : "auto", "gcv" or float
-        Relative ridge η: (A + η diag A) c = b; by held-out particles or cross-validation.
-    ridge_absolute : float or None
-        An absolute ridge ρ instead: (A + ρ I) c = b; ``ridge`` is then left at "auto".
-    raw_features : bool
-        Functions of the coordinates as they are, not of scaled ones.
-    random_state : int
-        Seed of everything random in the fit.
+    {parameters}
 
     Attributes
     ----------
@@ -57,8 +47,8 @@ class PopulationEnergy(Estimator):
     potential_coefficients_, interaction_coefficients_ : array or None
         ``[L, K]`` and ``[K]``.
     report_ : dict
-        scheme, potential, time and ridge that were chosen; unknowns, equations, rank, condition, and the
-        residual of every interval.
+        As ``fokker population fit --json`` prints it: what was ``chosen`` (scheme, potential, time_varying,
+        ridge); unknowns, equations, rank, condition; ``residuals`` of every interval; the ``receipt``.
 
     Examples
     --------
@@ -73,30 +63,10 @@ class PopulationEnergy(Estimator):
 
     _fit: _fokker.PopulationFit
 
-    def __init__(
-        self,
-        *,
-        potential_features: str = "auto",
-        interaction_features: str | None = None,
-        internal: int | None = None,
-        time: str = "auto",
-        scheme: str = "auto",
-        coupling: str = "exact",
-        ridge: str | float = "auto",
-        ridge_absolute: float | None = None,
-        raw_features: bool = False,
-        random_state: int = 0,
-    ) -> None:
-        self.potential_features = potential_features
-        self.interaction_features = interaction_features
-        self.internal = internal
-        self.time = time
-        self.scheme = scheme
-        self.coupling = coupling
-        self.ridge = ridge
-        self.ridge_absolute = ridge_absolute
-        self.raw_features = raw_features
-        self.random_state = random_state
+    @takes("PopulationFit")
+    def __init__(self, **options: Unpack[PopulationFit]) -> None:
+        """Remembers the options; see the class."""
+        self._remember_options("PopulationFit", options)
 
     def fit(
         self,
@@ -129,36 +99,29 @@ class PopulationEnergy(Estimator):
         self.interaction_coefficients_ = fit.interaction_coefficients
         return self
 
-    @checked
+    @takes("PopulationPredict", but=("at", "times"))
     def predict(
         self,
         X: ArrayLike,
         times: float | ArrayLike | None = None,
         *,
-        start: float | None = None,
-        noise: bool = True,
-        steps_per_interval: int | None = None,
+        at: float | None = None,
         sample_weight: ArrayLike | None = None,
-        random_state: Any = 0,
+        **options: Unpack[PopulationPredict],
     ) -> NDArray[np.float64]:
-        """Where particles X ``[n, d]``, seen at time ``start``, are at later times.
+        """Where particles X ``[n, d]``, seen at time ``at``, are at later times.
 
-        ``start`` is the first snapshot's time, ``times`` the second's, by default. ``[n, d]`` for one
-        time, ``[len(times), n, d]`` for several. The temperature moves particles at random unless
-        ``noise`` is off; the population that interacts is X itself, weighing ``sample_weight``. Times
-        beyond the snapshots that were fitted to are extrapolations, with a warning.
+        ``at`` is the first snapshot's time, ``times`` that of the snapshot after it, by default. ``[n, d]``
+        for one time, ``[len(times), n, d]`` for several. The population that interacts is X itself, weighing
+        ``sample_weight``. Times beyond the snapshots that were fitted to are extrapolations, with a warning.
         """
         rows = self._asked(X)
-        begin = float(self.times_[0]) if start is None else float(start)
-        if times is None:
-            times = float(self.times_[1] - self.times_[0]) + begin
-        several = not hasattr(times, "__float__") or np.ndim(times) > 0
-        until = _fokker.as_vector(times if several else [times], "times").tolist()
-        weights = weights_of(sample_weight, rows)
-        clouds = self._fit.predict(
-            rows, begin, until, weights, steps_per_interval, noise, seed_of(random_state)
-        )
-        if (words := self._fit.warning(until)) is not None:
+        several = times is not None and (not hasattr(times, "__float__") or np.ndim(times) > 0)
+        until = None if times is None else _fokker.as_vector(times if several else [times], "times").tolist()
+        given: dict[str, Any] = {"at": at, "times": until, **options}
+        given["random_state"] = seed_of(given.get("random_state", 0))
+        clouds = self._fit.predict(rows, weights_of(sample_weight, rows), given)
+        if (words := self._fit.warning(self._fit.settled(given)["times"])) is not None:
             warnings.warn(f"time {words}", stacklevel=2)
         return np.stack(clouds) if several else clouds[0]
 
@@ -211,13 +174,12 @@ class PopulationEnergy(Estimator):
         for before, after in zip(seen[:-1], seen[1:], strict=True):
             source, target = when == before, when == after
             a, b = _share(weights, source), _share(weights, target)
-            moved = self._fit.predict(
-                rows[source], float(before), [float(after)], a, None, True, int(self.random_state)
-            )[0]
+            options = {"at": before, "times": after, "seed": seed_of(self.random_state)}
+            moved = self._fit.predict(rows[source], a, options)[0]
             distances.append(wasserstein(moved, rows[target], p=1, source_weights=a, target_weights=b))
         return -float(np.mean(distances))
 
-    @checked
+    @takes("PopulationValidate", but=FIT)
     def validate(
         self,
         X: ArrayLike,
@@ -225,13 +187,10 @@ class PopulationEnergy(Estimator):
         *,
         times: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-        hold_out: str = "cells:0.4",
-        seeds: int = 3,
-        p: Literal[1, 2] = 1,
+        **options: Unpack[PopulationValidate],
     ) -> dict[str, Any]:
         """How well fits with these parameters predict what they have not seen; changes nothing here.
 
-        ``hold_out`` is "cells:SHARE" of every snapshot, or "time": every inner snapshot in turn.
         Returns the ``verdict``, "better" than every baseline, "worse" than one, or "not
         distinguishable", by differences of the debiased energy distance ``2 mean|p − y| −
         mean|p − p'| − mean|y − y'|`` paired over held-out particles: ``against`` holds each with its standard
@@ -245,7 +204,7 @@ class PopulationEnergy(Estimator):
         """
         rows, _ = self._observed(X)
         weights = weights_of(sample_weight, rows)
-        return _fokker.population_validate(rows, _times(y, times, rows), weights, self._options(), hold_out, seeds, p)
+        return _fokker.population_validate(rows, _times(y, times, rows), weights, {**self._options(), **options})
 
     def to_bytes(self) -> bytes:
         """The energy as the command line saves it (safetensors)."""
@@ -265,20 +224,7 @@ class PopulationEnergy(Estimator):
         return float(self.times_[0]) if t is None else float(t)
 
     def _options(self) -> dict[str, Any]:
-        if self.ridge_absolute is not None and self.ridge != "auto":
-            raise ValueError(f"give ridge or ridge_absolute, not both: found {self.ridge!r} and {self.ridge_absolute!r}")
-        return {
-            "potential": self.potential_features,
-            "interaction": self.interaction_features,
-            "internal": self.internal,
-            "time": self.time,
-            "scheme": self.scheme,
-            "coupling": self.coupling,
-            "ridge": str(self.ridge),
-            "ridge_absolute": self.ridge_absolute,
-            "raw_features": self.raw_features,
-            "seed": seed_of(self.random_state),
-        }
+        return {**self.get_params(deep=False), "random_state": seed_of(self.random_state)}
 
 
 def _share(weights: NDArray[np.float64] | None, mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -189,7 +189,7 @@ def test_absolute_ridges(command):
     options = {"potential_features": "poly:2", "scheme": "explicit", "ridge_absolute": 0.3}
     energy = fokker.PopulationEnergy(**options).fit(x, time)
     assert energy.to_bytes() == (command.folder / "absolute.safetensors").read_bytes()
-    assert energy.report_["ridge"] == 0.3
+    assert energy.report_["chosen"]["ridge"] == "absolute:0.3"
 
 
 def validated(command, *arguments):
@@ -213,7 +213,7 @@ def test_validation_with_no_options_gives_the_same_bits(command):
     lines = [",".join([*(repr(float(e)) for e in row), label]) for row, label in zip(x, labels, strict=True)]
     (command.folder / "v.csv").write_text("\n".join(["a,b,time", *lines]))
     found = fokker.PopulationEnergy().validate(x, time)
-    assert found["chosen"][0]["time"] == "interval"
+    assert found["chosen"][0]["time_varying"] == "interval"
     for words in (["v.npz"], ["v.npy", "--labels", "v.txt"], ["v.csv"]):
         assert validated(command, *words) == found, words
     assert fokker.PopulationEnergy().validate(x, labels) == found

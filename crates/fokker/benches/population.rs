@@ -45,12 +45,13 @@ fn published() -> FitOptions {
 }
 
 fn fit_and_judge((kept, held): &(Snapshots, Snapshots), options: &FitOptions) -> f64 {
-    let energy = fit(kept, options).expect("a fit").energy;
+    let energy = fit(kept, options, fokker::Task::silent()).expect("a fit").energy;
     let times = held.times();
     let step = |i: usize| {
         let (at, times) = (Some(times[i]), Some(vec![times[i + 1]]));
         let settings = PredictOptions { at, times, noise: false, ..Default::default() };
-        let moved = predict(&energy, &held.clouds()[i], &settings, Task::silent()).expect("a prediction");
+        let moved =
+            predict(&energy, &held.clouds()[i], &settings, fokker::Task::silent()).expect("a prediction");
         wasserstein1(moved[0].view(), held.clouds()[i + 1].x.view(), &ExactOptions::default()).expect("W1")
     };
     (0..held.intervals()).map(step).sum()

@@ -71,15 +71,31 @@ fn data_that_carry_no_fit() {
     for (_, scheme) in SCHEMES {
         let constant = |x: Array2<f64>| x.mapv(|e| e) * array![1.0, 0.0] + array![0.0, 7.5];
         let data = snapshots(&[0.0, 0.1], vec![constant(normals(9, 2, 1)), constant(normals(9, 2, 2))]);
-        refused(fit(&data, &options("poly:2", scheme)), true, &["column 1", "7.5", "remove"]);
-        refused(fit(&data, &FitOptions::default()), true, &["column 1", "7.5", "remove"]);
+        refused(
+            fit(&data, &options("poly:2", scheme), fokker::Task::silent()),
+            true,
+            &["column 1", "7.5", "remove"],
+        );
+        refused(
+            fit(&data, &FitOptions::default(), fokker::Task::silent()),
+            true,
+            &["column 1", "7.5", "remove"],
+        );
         // 34 functions, 12 equations.
-        refused(fit(&pair(6), &options("poly:2+rbf-kmeans:30", scheme)), true, &[]);
-        refused(fit(&pair(6), &options("poly-tensor:5", scheme)), true, &["more unknowns (35)", "fewer"]);
+        refused(fit(&pair(6), &options("poly:2+rbf-kmeans:30", scheme), fokker::Task::silent()), true, &[]);
+        refused(
+            fit(&pair(6), &options("poly-tensor:5", scheme), fokker::Task::silent()),
+            true,
+            &["more unknowns (35)", "fewer"],
+        );
     }
     // Too few to hold some out, said with the remedy; they are enough for what is given.
-    refused(fit(&pair(6), &FitOptions::default()), true, &["6 of them", "give potential"]);
-    assert!(fit(&pair(6), &options("poly:2", Scheme::Midpoint)).is_ok());
+    refused(
+        fit(&pair(6), &FitOptions::default(), fokker::Task::silent()),
+        true,
+        &["6 of them", "give potential"],
+    );
+    assert!(fit(&pair(6), &options("poly:2", Scheme::Midpoint), fokker::Task::silent()).is_ok());
     refused(split_snapshots(&pair(6), 0.01, 0), true, &["snapshot of 6"]);
     // All schemes fail for one reason: it is told.
     let many = FitOptions {
@@ -87,7 +103,12 @@ fn data_that_carry_no_fit() {
         internal: Some(fokker::population::Components(50)),
         ..options("poly:2", Scheme::Weak)
     };
-    let reason = fit(&pair(12), &FitOptions { scheme: Some(Scheme::Explicit), ..many.clone() }).unwrap_err();
+    let reason = fit(
+        &pair(12),
+        &FitOptions { scheme: Some(Scheme::Explicit), ..many.clone() },
+        fokker::Task::silent(),
+    )
+    .unwrap_err();
     assert!(reason.is_input(), "{reason}");
 }
 
@@ -95,32 +116,52 @@ fn data_that_carry_no_fit() {
 fn options_that_do_not_go_together() {
     let base = || options("poly:2", Scheme::Midpoint);
     let none = FitOptions { potential: Potential::None, ..base() };
-    refused(fit(&pair(9), &none), true, &["no potential, interaction or internal energy"]);
-    for ridge in [-1.0, f64::NAN, f64::INFINITY] {
-        refused(fit(&pair(9), &FitOptions { ridge: Ridge::Relative(ridge), ..base() }), true, &["ridge"]);
-        refused(fit(&pair(9), &FitOptions { ridge: Ridge::Absolute(ridge), ..base() }), true, &["ridge"]);
-    }
-    refused(fit(&pair(9), &FitOptions { coupling: CouplingMethod::Batch(0), ..base() }), true, &["batch"]);
     refused(
-        fit(&pair(9), &FitOptions { internal: Some(fokker::population::Components(0)), ..base() }),
+        fit(&pair(9), &none, fokker::Task::silent()),
+        true,
+        &["no potential, interaction or internal energy"],
+    );
+    for ridge in [-1.0, f64::NAN, f64::INFINITY] {
+        refused(
+            fit(&pair(9), &FitOptions { ridge: Ridge::Relative(ridge), ..base() }, fokker::Task::silent()),
+            true,
+            &["ridge"],
+        );
+        refused(
+            fit(&pair(9), &FitOptions { ridge: Ridge::Absolute(ridge), ..base() }, fokker::Task::silent()),
+            true,
+            &["ridge"],
+        );
+    }
+    refused(
+        fit(&pair(9), &FitOptions { coupling: CouplingMethod::Batch(0), ..base() }, fokker::Task::silent()),
+        true,
+        &["batch"],
+    );
+    refused(
+        fit(
+            &pair(9),
+            &FitOptions { internal: Some(fokker::population::Components(0)), ..base() },
+            fokker::Task::silent(),
+        ),
         true,
         &["components"],
     );
     let tight = CouplingMethod::Entropic(fokker::transport::Strength::Relative(1e-9));
-    match fit(&pair(40), &FitOptions { coupling: tight, ..base() }) {
+    match fit(&pair(40), &FitOptions { coupling: tight, ..base() }, fokker::Task::silent()) {
         Err(error) => assert!(error.to_string().contains("increase epsilon"), "{error}"),
         Ok(fitted) => assert!(fitted.residuals[0].is_finite()),
     }
     let spec = FeatureSpec(vec![]);
     let empty = FitOptions { potential: Potential::Features(spec), ..base() };
-    refused(fit(&pair(9), &empty), true, &["functions"]);
+    refused(fit(&pair(9), &empty, fokker::Task::silent()), true, &["functions"]);
     let wide = FitOptions { interaction: Some(PairSpec { gaussians: 100, quadratic: false }), ..base() };
-    refused(fit(&pair(9), &wide), true, &["radial interactions", "at most 30"]);
+    refused(fit(&pair(9), &wide, fokker::Task::silent()), true, &["radial interactions", "at most 30"]);
 }
 
 #[test]
 fn predictions_that_cannot_be_made() {
-    let energy = fit(&pair(20), &options("poly:2", Scheme::Explicit)).unwrap().energy;
+    let energy = fit(&pair(20), &options("poly:2", Scheme::Explicit), fokker::Task::silent()).unwrap().energy;
     let x = normals(3, 2, 3);
     let to = |x: &Array2<f64>, from: f64, times: &[f64]| {
         moved_to(&energy, x.view(), from, times, &PredictOptions::default())
@@ -142,7 +183,8 @@ fn predictions_that_cannot_be_made() {
     refused(with(PredictOptions { steps_per_interval: Some(0), ..Default::default() }), true, &["steps"]);
     refused(Cloud::new(x.clone(), Some(array![1.0, 1.0].view())), true, &["weights", "expected 3, found 2"]);
     let far = array![[1e200, 0.0]];
-    let quartic = fit(&pair(40), &options("poly:4", Scheme::Explicit)).unwrap().energy;
+    let quartic =
+        fit(&pair(40), &options("poly:4", Scheme::Explicit), fokker::Task::silent()).unwrap().energy;
     let lost = moved_to(&quartic, far.view(), 0.0, &[0.1], &PredictOptions::default());
     refused(lost, false, &["particle 0", "range of numbers"]);
     // Where an energy varies in time, it ends with the data.
@@ -150,7 +192,7 @@ fn predictions_that_cannot_be_made() {
         FitOptions { time_varying: Some(TimeBasis::Polynomial(1)), ..options("poly:1", Scheme::Explicit) };
     let data =
         snapshots(&[0.0, 0.1, 0.2], vec![normals(20, 2, 1), normals(20, 2, 2) * 0.9, normals(20, 2, 3)]);
-    let varying = fit(&data, &varying).unwrap().energy;
+    let varying = fit(&data, &varying, fokker::Task::silent()).unwrap().energy;
     let beyond = moved_to(&varying, x.view(), 0.0, &[0.3], &PredictOptions::default());
     refused(beyond, true, &["[0, 0.2]", "does not vary"]);
     refused(varying.potential(-0.1, x.view()), true, &["[0, 0.2]"]);

@@ -80,10 +80,10 @@ proptest! {
         let options = FitOptions {
             potential: features.parse().unwrap(),
             interaction: pairs.parse().ok(),
-            internal, time, scheme, coupling, ridge, raw_features,
+            internal: internal.map(fokker::population::Components), time_varying: time, scheme, coupling, ridge, raw_features,
             ..Default::default()
         };
-        let Ok(fitted) = fit(&data, &options) else { return Ok(()) };
+        let Ok(fitted) = fit(&data, &options, fokker::Task::silent()) else { return Ok(()) };
         prop_assert!(fitted.residuals.iter().all(|r| r.is_finite() && *r >= 0.0), "{:?}", fitted.residuals);
         prop_assert!(fitted.rank <= fitted.unknowns && fitted.condition >= 1.0, "{fitted:?}");
         let energy = &fitted.energy;
@@ -121,7 +121,7 @@ fn the_thread_count_changes_no_bit() {
                 ridge: Ridge::Relative(1e-3),
                 ..options(features, scheme)
             };
-            let fitted = fit(&data, &options).unwrap();
+            let fitted = fit(&data, &options, fokker::Task::silent()).unwrap();
             let noise = fitted.energy.temperature >= Some(0.0);
             let settings = PredictOptions { noise, steps_per_interval: Some(2), ..Default::default() };
             let moved = moved_to(&fitted.energy, data.clouds()[0].x.view(), 0.0, &[0.1, 0.2], &settings);
@@ -131,7 +131,7 @@ fn the_thread_count_changes_no_bit() {
         };
         assert!(with(1, &work) == with(3, &work), "{scheme} {coupling}");
     }
-    let work = || (fit(&data, &FitOptions::default()).unwrap(), Ok(Vec::new()));
+    let work = || (fit(&data, &FitOptions::default(), fokker::Task::silent()).unwrap(), Ok(Vec::new()));
     assert!(with(1, &work) == with(3, &work), "automatic");
 }
 

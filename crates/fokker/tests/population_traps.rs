@@ -68,11 +68,11 @@ fn the_order_of_rows_pairs_nothing() {
             ridge: Ridge::Relative(1e-6),
             ..options("poly:3+rbf:4", scheme)
         };
-        let ordered = fit(&snapshots(&TIMES, clouds()), &options).unwrap();
+        let ordered = fit(&snapshots(&TIMES, clouds()), &options, fokker::Task::silent()).unwrap();
         let mut mixed = clouds();
         mixed[1] = flipped(&mixed[1]);
         mixed[2] = flipped(&mixed[2]);
-        let mixed = fit(&snapshots(&TIMES, mixed), &options).unwrap();
+        let mixed = fit(&snapshots(&TIMES, mixed), &options, fokker::Task::silent()).unwrap();
         same(&mixed.energy, &ordered.energy, 1e-6, &scheme.to_string());
         assert_eq!((mixed.equations, mixed.unknowns), (ordered.equations, ordered.unknowns));
     }
@@ -100,7 +100,9 @@ fn the_number_of_batches_and_the_strength_of_entropy_scale_nothing() {
     ];
     for (coupling, tolerance) in couplings {
         for scheme in [Scheme::Explicit, Scheme::Implicit, Scheme::Midpoint] {
-            let fitted = fit(&data, &FitOptions { coupling, ..options("poly:1", scheme) }).unwrap();
+            let fitted =
+                fit(&data, &FitOptions { coupling, ..options("poly:1", scheme) }, fokker::Task::silent())
+                    .unwrap();
             let found = gradient(&fitted.energy, array![[0.0, 0.0]].view());
             let error = (&found.row(0) - &slope).iter().fold(0.0, |e: f64, x| e.max(x.abs()));
             assert!(error < tolerance * 10.0, "{coupling} {scheme}: {found} instead of {slope}");
@@ -108,7 +110,9 @@ fn the_number_of_batches_and_the_strength_of_entropy_scale_nothing() {
     }
     // Without a preference everybody goes to the mean: a Hessian of 1/τ.
     let coupling = CouplingMethod::Entropic(Strength::Absolute(1e9));
-    let fitted = fit(&data, &FitOptions { coupling, ..options("poly:2", Scheme::Explicit) }).unwrap();
+    let fitted =
+        fit(&data, &FitOptions { coupling, ..options("poly:2", Scheme::Explicit) }, fokker::Task::silent())
+            .unwrap();
     let error = quadratic(&fitted.energy).0 - Array2::<f64>::eye(2) * 10.0;
     assert!(error.iter().all(|e| e.abs() < 1e-4), "{error}");
 }
@@ -119,7 +123,10 @@ fn batches_do_not_follow_the_order_of_rows() {
     // at size 1 exactly. A random partner explains nothing.
     let x = normals(200, 2, 1);
     let data = snapshots(&[0.0, 0.1], vec![x.clone(), &x * 0.9]);
-    let by = |coupling| fit(&data, &FitOptions { coupling, ..options("poly:2", Scheme::Midpoint) }).unwrap();
+    let by = |coupling| {
+        fit(&data, &FitOptions { coupling, ..options("poly:2", Scheme::Midpoint) }, fokker::Task::silent())
+            .unwrap()
+    };
     assert!(by(CouplingMethod::Exact).residuals[0] < 1e-6);
     // The true fraction explained is O(1/n): leaking batches would leave 0.
     let random = by(CouplingMethod::Batch(1)).residuals[0];
@@ -135,7 +142,7 @@ fn a_weight_of_two_is_a_row_twice() {
         let options = FitOptions {
             ridge: Ridge::Relative(ridge),
             raw_features: true,
-            internal: (scheme != Scheme::Weak).then_some(1),
+            internal: (scheme != Scheme::Weak).then_some(fokker::population::Components(1)),
             ..options("poly:3", scheme)
         };
         let all = clouds();
@@ -151,8 +158,13 @@ fn a_weight_of_two_is_a_row_twice() {
             Cloud::new(x.clone(), Some(weights.view())).unwrap()
         });
         let weighted = Snapshots::new(vec![0.0, 0.1], weighted.collect()).unwrap();
-        let twice = fit(&snapshots(&[0.0, 0.1], twice), &options).unwrap().energy;
-        same(&fit(&weighted, &options).unwrap().energy, &twice, 1e-6, &scheme.to_string());
+        let twice = fit(&snapshots(&[0.0, 0.1], twice), &options, fokker::Task::silent()).unwrap().energy;
+        same(
+            &fit(&weighted, &options, fokker::Task::silent()).unwrap().energy,
+            &twice,
+            1e-6,
+            &scheme.to_string(),
+        );
     }
 }
 
@@ -174,8 +186,8 @@ fn a_row_of_weight_zero_is_no_row() {
                 Cloud::new(x, Some(weights.view())).unwrap()
             });
             let weighted = Snapshots::new(TIMES.to_vec(), weighted.collect()).unwrap();
-            let plain = fit(&snapshots(&TIMES, clouds()), &options).unwrap().energy;
-            let found = fit(&weighted, &options).unwrap().energy;
+            let plain = fit(&snapshots(&TIMES, clouds()), &options, fokker::Task::silent()).unwrap().energy;
+            let found = fit(&weighted, &options, fokker::Task::silent()).unwrap().energy;
             same(&found, &plain, 1e-5, &format!("{scheme} {coupling}"));
         }
     }
@@ -193,7 +205,7 @@ fn labels_need_not_start_at_zero() {
     for (_, scheme) in SCHEMES {
         let fit_from = |first: f64| {
             let data = Snapshots::from_rows(x.view(), label(first).view(), None).unwrap();
-            let fitted = fit(&data, &options("poly:2", scheme)).unwrap();
+            let fitted = fit(&data, &options("poly:2", scheme), fokker::Task::silent()).unwrap();
             assert_eq!((data.intervals(), fitted.residuals.len()), (3, 3));
             fitted.energy
         };
@@ -214,7 +226,7 @@ fn the_internal_energy_lives_in_eight_dimensions() {
         internal: Some(fokker::population::Components(1)),
         ..options("poly:2", Scheme::Midpoint)
     };
-    let theta = fit(&data, &options).unwrap().energy.temperature.unwrap();
+    let theta = fit(&data, &options, fokker::Task::silent()).unwrap().energy.temperature.unwrap();
     // The scheme errs by τ²/12 of the motion, about 1e-3 of rates near 1.
     assert!((theta - 0.7).abs() < 0.01, "{theta}");
 }
@@ -235,7 +247,7 @@ fn tight_components_count() {
         internal: Some(fokker::population::Components(2)),
         ..options("poly:2", Scheme::Midpoint)
     };
-    let found = fit(&data, &options).unwrap().energy.temperature.unwrap();
+    let found = fit(&data, &options, fokker::Task::silent()).unwrap().energy.temperature.unwrap();
     // The mixture adds 1e-6 of the total variance of about 1 to theirs, up to 0.2 % each.
     assert!((found / theta - 1.0).abs() < 0.02, "{found}");
 }
@@ -253,7 +265,7 @@ fn a_negative_temperature_is_returned_and_not_simulated() {
             internal: Some(fokker::population::Components(1)),
             ..options("poly:2", scheme)
         };
-        let energy = fit(&data, &options).unwrap().energy;
+        let energy = fit(&data, &options, fokker::Task::silent()).unwrap().energy;
         let theta = energy.temperature.unwrap();
         // Explicit and implicit err by about τ/(4σ²) of θ, up to 4 %.
         assert!((theta + 0.5).abs() < 0.04, "{scheme}: {theta}");
@@ -277,12 +289,16 @@ fn units_of_time_and_space_are_those_of_the_user() {
             ridge: Ridge::Relative(1e-6),
             ..options("poly:2+rbf-kmeans:6", scheme)
         };
-        let plain = fit(&snapshots(&TIMES, clouds()), &options).unwrap().energy;
+        let plain = fit(&snapshots(&TIMES, clouds()), &options, fokker::Task::silent()).unwrap().energy;
         // Powers of two round nothing; 3.7 and 1e3 round a little, and a condition of 1e6 grows it.
         for (c, s, tolerance) in [(0.25, 8.0, 1e-10), (3.7, 1.0, 1e-6), (1.0, 1e3, 1e-6), (1e-5, 1e-4, 1e-6)]
         {
             let times = TIMES.map(|t| c * t);
-            let scaled = fit(&snapshots(&times, clouds().into_iter().map(|x| x * s).collect()), &options);
+            let scaled = fit(
+                &snapshots(&times, clouds().into_iter().map(|x| x * s).collect()),
+                &options,
+                fokker::Task::silent(),
+            );
             let scaled = scaled.unwrap().energy;
             let x = &clouds()[0];
             let (found, wanted) = (gradient(&scaled, (x * s).view()), gradient(&plain, x.view()) * (s / c));
@@ -306,7 +322,8 @@ fn unequal_gaps_are_not_equal() {
     let shape = white(100, 2, 6);
     let times = [0.0, 0.1, 0.5, 0.55];
     let data = snapshots(&times, times.map(|t: f64| &shape * (-t).exp()).to_vec());
-    let by = |scheme| quadratic(&fit(&data, &options("poly:2", scheme)).unwrap().energy).0;
+    let by =
+        |scheme| quadratic(&fit(&data, &options("poly:2", scheme), fokker::Task::silent()).unwrap().energy).0;
     // 2 tanh(τ/2)/τ is 1.3 % below 1 for the longest gap, tanh(τ)/τ (weak) 5 %; (1 − e^{−τ})/τ is
     // between 0.82 and 0.98, (e^τ − 1)/τ between 1.02 and 1.23.
     for (scheme, low, high) in [
@@ -324,7 +341,7 @@ fn unequal_gaps_are_not_equal() {
     // A potential for each interval knows its own gap.
     let options =
         FitOptions { time_varying: Some(TimeBasis::Interval), ..options("poly:2", Scheme::Midpoint) };
-    let energy = fit(&data, &options).unwrap().energy;
+    let energy = fit(&data, &options, fokker::Task::silent()).unwrap().energy;
     for (i, gap) in [0.1f64, 0.4, 0.05].into_iter().enumerate() {
         let v = energy.potential(times[i], array![[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0]].view()).unwrap();
         let wanted = 2.0 * (0.5 * gap).tanh() / gap;
@@ -348,8 +365,8 @@ fn held_out_cells_tell_the_fit_nothing() {
     assert_ne!(held, held_again);
     // Scales, centres, bandwidths, choices and coefficients, to the bit.
     assert_eq!(
-        fit(&kept, &FitOptions::default()).unwrap(),
-        fit(&kept_again, &FitOptions::default()).unwrap()
+        fit(&kept, &FitOptions::default(), fokker::Task::silent()).unwrap(),
+        fit(&kept_again, &FitOptions::default(), fokker::Task::silent()).unwrap()
     );
 }
 
@@ -360,7 +377,7 @@ fn tiny_displacements_are_seen() {
     let shape = white(90, 2, 7) * 1e-3;
     let moved = &shape * (1.0 - 1e-6) + 1e3;
     let data = snapshots(&[0.0, 1e-6], vec![&shape + 1e3, flipped(&moved)]);
-    let fitted = fit(&data, &options("poly:2", Scheme::Explicit)).unwrap();
+    let fitted = fit(&data, &options("poly:2", Scheme::Explicit), fokker::Task::silent()).unwrap();
     // Displacements of 1e-9, rounded at 1e-13: 1e-4 of them, less in the mean of 90 particles.
     let error = quadratic(&fitted.energy).0 - Array2::<f64>::eye(2);
     assert!(error.iter().all(|e| e.abs() < 1e-3), "{error}");
@@ -376,6 +393,6 @@ fn the_interaction_is_that_of_half_the_double_integral() {
         interaction: Some("quadratic".parse().unwrap()),
         ..options("poly:2", Scheme::Explicit)
     };
-    let w = curvature(&fit(&data, &options).unwrap().energy);
+    let w = curvature(&fit(&data, &options, fokker::Task::silent()).unwrap().energy);
     assert!((w - SQRT_2).abs() < 1e-10, "{w}");
 }

@@ -113,7 +113,9 @@ fn energies_of_weighted_particles() {
             ridge: Ridge::Relative(1e-6),
             ..Default::default()
         };
-        let energy = fit(&Snapshots::new(vec![0.0, 0.5], clouds).unwrap(), &options).unwrap().energy;
+        let energy = fit(&Snapshots::new(vec![0.0, 0.5], clouds).unwrap(), &options, fokker::Task::silent())
+            .unwrap()
+            .energy;
         energy.velocity(0.1, at.view(), at.view(), Array1::ones(20).view()).unwrap()
     };
     for (scheme, features) in
@@ -142,7 +144,9 @@ fn a_population_without_weight_has_no_velocity() {
         interaction: Some("quadratic".parse().unwrap()),
         ..Default::default()
     };
-    let energy = fit(&Snapshots::new(vec![0.0, 1.0], clouds).unwrap(), &options).unwrap().energy;
+    let energy = fit(&Snapshots::new(vec![0.0, 1.0], clouds).unwrap(), &options, fokker::Task::silent())
+        .unwrap()
+        .energy;
     let error = energy.velocity(0.0, x.view(), x.view(), Array1::zeros(50).view()).unwrap_err();
     assert!(error.is_input() && error.to_string().contains("weights"), "{error}");
     let (equal, tens) = (Array1::from_elem(50, 0.02), Array1::from_elem(50, 10.0));

@@ -21,7 +21,10 @@ impl<T: Options + Send + Sync + 'static> Args for Given<T> {
         let own = T::fields().into_iter().filter(|field| field.name != GLOBAL);
         own.fold(command, |command, field| {
             let default = defaults.get(field.name).unwrap_or(Value::Null);
-            let command = command.arg(argument(&field, &default));
+            // A word that the command uses for something else stays that.
+            let taken = |alias: &str| command.get_arguments().any(|known| known.get_long() == Some(alias));
+            let own = argument(&field, &default, taken);
+            let command = command.arg(own);
             // An alias that changes its value is an argument of its own.
             let prefixed = field.aliases.iter().filter(|(_, prefix)| !prefix.is_empty());
             prefixed.fold(command, |command, (alias, _)| {
@@ -77,12 +80,12 @@ fn starts_true<T: Options>(field: &Field, defaults: &T) -> bool {
     defaults.get(field.name) == Some(Value::Bool(true))
 }
 
-fn argument(field: &Field, default: &Value) -> Arg {
+fn argument(field: &Field, default: &Value, taken: impl Fn(&str) -> bool) -> Arg {
     let help = field.help.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
     let argument = Arg::new(field.name).help(help.trim().to_owned());
     let names = field.aliases.iter().filter(|(_, prefix)| prefix.is_empty()).map(|(alias, _)| *alias);
     let (letters, aliases): (Vec<&str>, Vec<&str>) = names.partition(|alias| alias.len() == 1);
-    let aliases: Vec<String> = aliases.into_iter().map(dashed).collect();
+    let aliases: Vec<String> = aliases.into_iter().map(dashed).filter(|alias| !taken(alias)).collect();
     if field.kind.is_flag() {
         let argument = argument.action(ArgAction::SetTrue);
         return match default {

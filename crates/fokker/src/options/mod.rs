@@ -211,8 +211,8 @@ pub struct DescribedField {
     pub python: String,
     /// Its value unless told otherwise.
     pub default: Value,
-    /// Other names.
-    pub aliases: Vec<&'static str>,
+    /// Other names, and what is put before its value for each.
+    pub aliases: &'static [(&'static str, &'static str)],
 }
 
 impl Described {
@@ -223,8 +223,68 @@ impl Described {
             help: field.help.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned(),
             python: field.kind.python(),
             default: defaults.get(field.name).unwrap_or(Value::Null),
-            aliases: field.aliases.iter().map(|(alias, _)| *alias).collect(),
+            aliases: field.aliases,
         };
         Described { command: O::COMMAND, fields: O::fields().into_iter().map(field).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::population::{FitOptions, Ridge, TimeBasis, ValidateOptions};
+    use serde_json::json;
+
+    fn refused<O: Options>(name: &str, value: Value) -> String {
+        O::default().set(name, &value).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn options_are_written_and_read_again() {
+        let mut options = ValidateOptions::default();
+        for (name, words) in [
+            ("hold-out", "time"),
+            ("p", "2"),
+            ("ridge_absolute", "0.3"),
+            ("time_varying", "poly:2"),
+            ("internal", "gmm:4"),
+            ("raw-features", "true"),
+            ("random_state", "7"),
+        ] {
+            options.set_words(name, words).unwrap();
+        }
+        assert_eq!((options.fit.ridge, options.fit.seed), (Ridge::Absolute(0.3), 7));
+        assert_eq!(options.fit.time_varying, Some(TimeBasis::Polynomial(2)));
+        let text = serde_json::to_string(&options).unwrap();
+        assert_eq!(serde_json::from_str::<ValidateOptions>(&text).unwrap(), options);
+        let fields = ValidateOptions::fields();
+        assert_eq!(fields.len(), 3 + FitOptions::fields().len());
+        assert_eq!(ValidateOptions::default().to_map().len(), fields.len());
+    }
+
+    #[test]
+    fn what_is_refused_says_what_is_wanted() {
+        assert_eq!(
+            refused::<ValidateOptions>("seeds", json!("x")),
+            "seeds must be a whole number from 0, found \"x\""
+        );
+        assert_eq!(
+            refused::<ValidateOptions>("seeds", json!(-1)),
+            "seeds must be a whole number from 0, found -1"
+        );
+        assert_eq!(
+            refused::<FitOptions>("raw_features", json!(1)),
+            "raw_features must be true or false, found 1"
+        );
+        let unknown = refused::<FitOptions>("rigde", json!(1));
+        assert!(
+            unknown.starts_with("population fit has no option \"rigde\" (did you mean ridge?)"),
+            "{unknown}"
+        );
+        let word = refused::<FitOptions>("scheme", json!("midpont"));
+        assert!(word.contains("(did you mean midpoint?); known: explicit"), "{word}");
+        assert!(
+            serde_json::from_str::<FitOptions>("{\"rigde\": 1}").unwrap_err().to_string().contains(&unknown)
+        );
     }
 }

@@ -114,7 +114,7 @@ pub use energy::{Energy, InteractionTerm, PotentialTerm};
 pub use fit::{Fit, fit};
 pub use interaction::{PairFunctions, PairSpec};
 pub use labels::Labels;
-pub use options::{CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
+pub use options::{Components, CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
 pub use predict::{PredictOptions, predict};
 pub use predictions::{Lost, Metric, Predictions, RollOut, Step};
 pub use snapshots::{Cloud, Snapshots};

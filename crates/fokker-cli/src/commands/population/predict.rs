@@ -61,10 +61,10 @@ pub fn predict(arguments: &PredictArguments, global: &Global) -> Result<String> 
         });
         return Ok(serde_json::to_string_pretty(&summary)? + "\n");
     }
-    let times: Vec<String> = times.iter().map(f64::to_string).collect();
+    let shown: Vec<String> = times.iter().map(f64::to_string).collect();
     let done = if global.dry_run { "would be saved" } else { "saved" };
     let mut text = vec![
-        ("particles", format!("{n} of time {}, moved to {}", at, times.join(", "))),
+        ("particles", format!("{n} of time {at}, moved to {}", shown.join(", "))),
         (done, output.name()),
     ];
     text.extend(energy.warning(&times).map(|words| ("warning", words)));

@@ -1,0 +1,47 @@
+"""Types of keyword arguments: made by ``python -m fokker._options``, not by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+
+class PopulationFit(TypedDict, total=False):
+    """Options of ``fokker population fit``."""
+
+    potential_features: str | float
+    interaction_features: str | float | None
+    internal: str | float | None
+    time_varying: str | float
+    scheme: str | float
+    coupling: str | float
+    ridge: str | float
+    raw_features: bool
+    random_state: int
+
+
+class PopulationPredict(TypedDict, total=False):
+    """Options of ``fokker population predict``."""
+
+    at: float | None
+    times: float | Sequence[float] | None
+    steps_per_interval: int | None
+    noise: bool
+    random_state: int
+
+
+class PopulationValidate(TypedDict, total=False):
+    """Options of ``fokker population validate``."""
+
+    hold_out: str | float
+    seeds: int
+    metric: str | float
+    potential: str | float
+    interaction: str | float | None
+    internal: str | float | None
+    time_varying: str | float
+    scheme: str | float
+    coupling: str | float
+    ridge: str | float
+    raw_features: bool
+    seed: int
