@@ -47,8 +47,9 @@ fn error(snapshots: &Snapshots, options: &FitOptions) -> f64 {
     let energy = fit(&kept, options).unwrap().energy;
     let times = held.times();
     let step = |i: usize| {
-        let x = held.clouds()[i].x.view();
-        let moved = moved_to(&energy, x, times[i], &times[i + 1..i + 2], &PredictOptions::default()).unwrap();
+        let (at, times) = (Some(times[i]), Some(vec![times[i + 1]]));
+        let options = PredictOptions { at, times, ..Default::default() };
+        let moved = predict(&energy, &held.clouds()[i], &options, fokker::Task::silent()).unwrap();
         wasserstein1(moved[0].view(), held.clouds()[i + 1].x.view(), &ExactOptions::default()).unwrap()
     };
     (0..held.intervals()).map(step).sum::<f64>() / held.intervals() as f64

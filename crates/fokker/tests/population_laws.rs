@@ -69,7 +69,7 @@ impl Law {
     fn options(&self, scheme: Scheme) -> FitOptions {
         FitOptions {
             interaction: (self.w != 0.0).then(|| "quadratic".parse().unwrap()),
-            internal: (self.theta != 0.0).then_some(1),
+            internal: (self.theta != 0.0).then_some(fokker::population::Components(1)),
             ..options("poly:2", scheme)
         }
     }
@@ -84,7 +84,7 @@ impl Law {
     }
 
     fn found(&self, data: &Snapshots, scheme: Scheme) -> Array1<f64> {
-        parameters(&fit(data, &self.options(scheme)).unwrap().energy)
+        parameters(&fit(data, &self.options(scheme), fokker::Task::silent()).unwrap().energy)
     }
 }
 
@@ -119,7 +119,7 @@ fn linear_flows_give_the_closed_forms_of_every_scheme() {
         |a, tau| 2.0 * (0.5 * a * tau).tanh() / tau,
     ];
     for (scheme, f) in COUPLED.into_iter().zip(closed) {
-        let energy = fit(&data, &options("poly:2", scheme)).unwrap().energy;
+        let energy = fit(&data, &options("poly:2", scheme), fokker::Task::silent()).unwrap().energy;
         let (found, slope) = quadratic(&energy);
         assert!((found - apply(&a, |a| f(a, tau))).iter().all(|e| e.abs() < 1e-11), "{scheme}");
         assert!(norm(&slope) < 1e-11, "{scheme}");
@@ -137,7 +137,7 @@ fn orders_of_the_schemes_on_a_nonlinear_flow() {
             let times: Vec<f64> = (0..=intervals).map(|k| k as f64 * tau).collect();
             let cloud = |t: &f64| start.mapv(|x: f64| x / (1.0 + 2.0 * x * x * t).sqrt());
             let data = snapshots(&times, times.iter().map(cloud).collect());
-            let energy = fit(&data, &options("poly:4", scheme)).unwrap().energy;
+            let energy = fit(&data, &options("poly:4", scheme), fokker::Task::silent()).unwrap().energy;
             relative(&gradient(&energy, start.view()), &start.mapv(|x| x.powi(3)))
         });
         println!("{scheme}: {measured:?}");
@@ -215,7 +215,7 @@ fn coupled_fits_of_independent_draws_converge_at_the_monte_carlo_rate() {
         ..options("poly:2", Scheme::Midpoint)
     };
     let found = |data: &Snapshots| {
-        let energy = fit(data, &settings).unwrap().energy;
+        let energy = fit(data, &settings, fokker::Task::silent()).unwrap().energy;
         array![quadratic(&energy).0[[0, 0]], energy.temperature.unwrap()]
     };
     let estimates = |n: usize| {
@@ -263,7 +263,7 @@ fn an_interaction_comes_back_from_the_simulator_where_the_mean_moves() {
     let fit_by = |data: &Snapshots, scheme| {
         let options =
             FitOptions { interaction: Some("quadratic".parse().unwrap()), ..options("poly:2", scheme) };
-        fit(data, &options).unwrap()
+        fit(data, &options, fokker::Task::silent()).unwrap()
     };
     let fitted = fit_by(&clouds(&settings), Scheme::Explicit);
     assert!((parameters(&fitted.energy) - &wanted).iter().all(|e| e.abs() < 1e-10), "{fitted:?}");
@@ -309,7 +309,7 @@ fn a_radial_interaction_comes_back_as_a_drift() {
         ridge: fokker::population::Ridge::Relative(1e-10),
         ..options("poly:2", Scheme::Explicit)
     };
-    let energy = fit(&data, &options).unwrap().energy;
+    let energy = fit(&data, &options, fokker::Task::silent()).unwrap().energy;
     let (x, weights) = (&data.clouds()[2].x, &data.clouds()[2].weights);
     let found = energy.velocity(0.0, x.view(), x.view(), weights.view()).unwrap();
     let mut force = Array2::zeros(x.dim());

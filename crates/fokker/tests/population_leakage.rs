@@ -38,14 +38,19 @@ fn replacing_held_out_particles_changes_no_bit_of_what_is_learned() {
         let options = ValidateOptions {
             hold_out: HoldOut::Cells(0.4),
             seeds: 2,
-            fit: FitOptions { time, seed: 3, ..Default::default() },
+            fit: FitOptions { time_varying: time, seed: 3, ..Default::default() },
             ..Default::default()
         };
         for seed in [3, 4] {
             let other = replaced(&truth, 0.4, seed);
             let learned = |snapshots: &Snapshots| {
                 let (kept, _) = fokker::population::split_snapshots(snapshots, 0.4, seed).unwrap();
-                fit(&kept, &FitOptions { time, seed, ..Default::default() }).unwrap()
+                fit(
+                    &kept,
+                    &FitOptions { time_varying: time, seed, ..Default::default() },
+                    fokker::Task::silent(),
+                )
+                .unwrap()
             };
             let (a, b) = (learned(&truth), learned(&other));
             // Coefficients, centres, scales, bandwidths, scheme, features, ridge, all to the bit.
@@ -53,8 +58,10 @@ fn replacing_held_out_particles_changes_no_bit_of_what_is_learned() {
             assert_eq!(a.energy.to_bytes(), b.energy.to_bytes());
         }
         // What `validate` chose for its first seed is what a fit to the kept particles chooses.
-        let (one, two) =
-            (validate(&truth, &options).unwrap(), validate(&replaced(&truth, 0.4, 3), &options).unwrap());
+        let (one, two) = (
+            validate(&truth, &options, fokker::Task::silent()).unwrap(),
+            validate(&replaced(&truth, 0.4, 3), &options, fokker::Task::silent()).unwrap(),
+        );
         assert_eq!(one.chosen[0], two.chosen[0]);
         // The distances do see the held-out particles.
         assert_ne!(one.steps[0].distances.fit, two.steps[0].distances.fit);
@@ -67,16 +74,18 @@ fn a_held_out_time_is_not_seen() {
     let mut clouds = truth.clouds().to_vec();
     clouds[1] = Cloud::new(&clouds[1].x * 50.0 - 9.0, None).unwrap();
     let other = Snapshots::new(truth.times().to_vec(), clouds).unwrap();
-    let energy =
-        |snapshots: &Snapshots| fit(&snapshots.without(1).unwrap(), &FitOptions::default()).unwrap().energy;
+    let energy = |snapshots: &Snapshots| {
+        fit(&snapshots.without(1).unwrap(), &FitOptions::default(), fokker::Task::silent()).unwrap().energy
+    };
     assert_eq!(energy(&truth).to_bytes(), energy(&other).to_bytes());
     let options = ValidateOptions { hold_out: HoldOut::Time, seeds: 1, ..Default::default() };
-    let steps = [&truth, &other].map(|snapshots| validate(snapshots, &options).unwrap().steps[0]);
+    let steps = [&truth, &other]
+        .map(|snapshots| validate(snapshots, &options, fokker::Task::silent()).unwrap().steps[0]);
     assert_eq!((steps[0].from, steps[0].to), (0.0, 1.0));
     assert_ne!(steps[0].distances.fit, steps[1].distances.fit);
     // The prediction is that of the energy alone.
-    let moved =
-        moved_to(&energy(&truth), truth.clouds()[0].x.view(), 0.0, &[1.0], &PredictOptions::default());
+    let options = PredictOptions { times: Some(vec![1.0]), ..Default::default() };
+    let moved = predict(&energy(&truth), &truth.clouds()[0], &options, fokker::Task::silent());
     let options = fokker::transport::ExactOptions::default();
     let w1 = fokker::transport::wasserstein1(moved.unwrap()[0].view(), truth.clouds()[1].x.view(), &options);
     assert_eq!(Some(w1.unwrap()), steps[0].distances.fit);

@@ -32,7 +32,8 @@ fn shuffled(cells: &Array2<f64>, draw: u64) -> Snapshots {
 /// How many draws are called better, how many worse than what needs no energy, and how many lose particles
 /// on their way.
 fn claims(draws: u64, make: impl Fn(u64) -> Snapshots + Sync) -> [usize; 3] {
-    let validation = |draw| validate(&make(draw), &ValidateOptions::default()).unwrap();
+    let validation =
+        |draw| validate(&make(draw), &ValidateOptions::default(), fokker::Task::silent()).unwrap();
     let all: Vec<_> = (0..draws).into_par_iter().map(validation).collect();
     let count = |such: &dyn Fn(&Validation) -> bool| all.iter().filter(|one| such(one)).count();
     [
@@ -75,7 +76,8 @@ fn shuffled_times_of_cells_are_not_improved() {
 #[test]
 fn a_roll_out_that_loses_particles_is_a_row_without_a_number() {
     for draw in [43, 91] {
-        let found = validate(&gaussian(2, draw), &ValidateOptions::default()).unwrap();
+        let found =
+            validate(&gaussian(2, draw), &ValidateOptions::default(), fokker::Task::silent()).unwrap();
         assert!(!found.lost.is_empty());
         for lost in &found.lost {
             assert!(lost.particles > 0 && lost.reason.starts_with(&lost.particles.to_string()), "{lost:?}");

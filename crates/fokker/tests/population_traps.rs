@@ -3,10 +3,12 @@
 #[path = "common/population.rs"]
 mod common;
 
-use common::{curvature, gradient, moved_to, normal_quadrature, normals, options, quadratic, relative, snapshots};
+use common::{
+    curvature, gradient, moved_to, normal_quadrature, normals, options, quadratic, relative, snapshots,
+};
 use fokker::population::{
     Cloud, CouplingMethod, Energy, FitOptions, PredictOptions, Ridge, SCHEMES, Scheme, Snapshots, TimeBasis,
-    fit, predict, split, split_snapshots,
+    fit, split, split_snapshots,
 };
 use fokker::transport::Strength;
 use fokker_linalg::eigh;

@@ -267,7 +267,7 @@ mod tests {
         for (dim, most) in [(1, 20), (2, 5000), (5, 300), (5, 10), (50, 400), (200, 10_000), (3, 1)] {
             for spec in automatic(dim, most) {
                 let x = Array2::from_shape_fn((900, dim), |(i, j)| ((i * (j + 2)) % 31) as f64);
-                let features = spec.build(x.view(), None, false, 0, crate::Task::silent()).unwrap();
+                let features = spec.build(x.view(), None, false, 0, Task::silent()).unwrap();
                 let count = crate::basis::Basis::len(&features);
                 assert!(count <= most.max(dim), "{dim} {most} {spec}");
             }

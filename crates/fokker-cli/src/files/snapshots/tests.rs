@@ -7,7 +7,7 @@ use ndarray::array;
 use zip::CompressionMethod::Deflated;
 
 fn read(path: &Path, options: &SnapshotOptions) -> Result<TimedRows, String> {
-    read_snapshots(path, options, fokker::Task::silent()).map_err(|e| {
+    read_snapshots(path, options, Task::silent()).map_err(|e| {
         let message = e.to_string();
         assert!(!message.contains('\n') && message.len() < 500, "{message}");
         message
@@ -144,7 +144,7 @@ fn what_is_written_is_read_again() {
         let output = Output::new(&folder.path().join(name), OutputFormat::NUMBERS, &[]).unwrap();
         for x in [x.view(), x.t()] {
             write_values(&output, "x", &Values::Rows(x)).unwrap();
-            assert_eq!(read_rows(&folder.path().join(name), fokker::Task::silent()).unwrap().0, x, "{name}");
+            assert_eq!(read_rows(&folder.path().join(name), Task::silent()).unwrap().0, x, "{name}");
         }
     }
 }
