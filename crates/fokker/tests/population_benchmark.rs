@@ -44,7 +44,7 @@ fn snapshots(name: &str) -> Snapshots {
 /// Mean one-step W₁ of the held-out half after a fit to the other.
 fn error(snapshots: &Snapshots, options: &FitOptions) -> f64 {
     let (kept, held) = split_snapshots(snapshots, 0.5, 0).unwrap();
-    let energy = fit(&kept, options).unwrap().energy;
+    let energy = fit(&kept, options, fokker::Task::silent()).unwrap().energy;
     let times = held.times();
     let step = |i: usize| {
         let (at, times) = (Some(times[i]), Some(vec![times[i + 1]]));

@@ -24,7 +24,7 @@ fn error(name: &str, tau: f64, scheme: Scheme, paired: bool, seed: u64) -> f64 {
         raw_features: true,
         ..Default::default()
     };
-    let found = fit(&data, &options).unwrap().energy;
+    let found = fit(&data, &options, fokker::Task::silent()).unwrap().energy;
     let fresh = flow(energy, tau, 500, true, seed + 1_000_000);
     let points = concatenate(Axis(0), &fresh.iter().map(|x| x.view()).collect::<Vec<_>>()).unwrap();
     relative(&gradient(&found, points.view()), &energy.gradients(points.view()).unwrap())
