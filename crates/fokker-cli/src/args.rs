@@ -18,6 +18,8 @@ pub use transport::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fokker::process::{SCHEDULE_NAMES, SPACING_NAMES};
+use fokker::sampling::SCHEME_NAMES;
 use std::path::PathBuf;
 
 /// Diffusion models in closed form.
@@ -105,7 +107,7 @@ pub enum AuditCommand {
     /// sampled. initialisation: starting from N(0, I) instead of p_T. truncation: stopping
     /// before 0. discretisation: finite steps. score: a score that is not exact. w2: all
     /// together. The continuous limits are the rows `sde` and `ode`.
-    #[command(after_help = ERRORS_HELP)]
+    #[command(after_help = errors_help())]
     Errors(Box<ErrorsArguments>),
     /// The best sampler for a budget: the time grid that minimises the exact W2
     ///
@@ -186,19 +188,27 @@ pub struct TextureArguments {
     pub samples: usize,
 }
 
-const ERRORS_HELP: &str = "\
+/// The names are those of the library's tables.
+fn errors_help() -> String {
+    format!(
+        "\
 Examples:
   fokker audit errors --spectrum natural:16x16x3 --nfe 20,50 --grid log-snr
   fokker audit errors --spectrum natural:8x8x1 --scheme all --format markdown
 
-Schemes: em, ei, relative-ei, heun-sde, ddpm, ddpm-exact, ancestral (reverse SDE; ancestral is the
-  step of DDPMScheduler and Euler ancestral); euler, heun, rk4 (flow ODE in t); ddim, edm-heun
-  (in σ/α); dpmpp-2m (multi-step); edm-churn[:S] (stochastic, total churn S = 30)
-Schedules: linear:β0:β1[:T], song:βmin:βmax[:T] (Song's β is twice ours), scaled-linear:β0:β1[:T],
-  constant:β[:T], cosine[:T], edm[:σmax], betas:FILE (discrete betas of a DDPM),
-  config:FILE (a diffusers scheduler_config.json), config:preset:stable-diffusion
-Grids: uniform, quadratic (in t); log-snr, karras[:ρ[:σmin:σmax]] (in σ/α); sigmas:FILE, t:FILE;
-  a bare FILE starts at the horizon (times) or above it (σ/α)";
+Schemes, or all (names of k-diffusion and diffusers too: dpmpp_2m, EulerDiscreteScheduler):
+{}
+Schedules:
+{}  betas:FILE  discrete betas of a DDPM
+  config:FILE, config:preset:NAME  a diffusers scheduler_config.json
+
+Grids:
+{}  sigmas:FILE, t:FILE  as given; a bare FILE starts at the horizon (times) or above it (σ/α)",
+        SCHEME_NAMES.help(),
+        SCHEDULE_NAMES.help(),
+        SPACING_NAMES.help()
+    )
+}
 
 #[derive(Debug, Args)]
 pub struct ErrorsArguments {

@@ -4,6 +4,7 @@
 //! spectrum of natural images of the same size takes its place.
 
 use divan::Bencher;
+use fokker::Task;
 use fokker::audit::tune::{TuneOptions, tune};
 use fokker::audit::{Audit, Start};
 use fokker::problems::natural_image_spectrum;
@@ -70,9 +71,11 @@ fn tune_20(bencher: Bencher, name: &str) {
         .unwrap_or_else(|| natural_image_spectrum(32, 32, 3).expect("valid extents"));
     let laws = [Gaussian::from_eigenvalues(spectrum).expect("valid eigenvalues")];
     let scheme = parse_scheme(name).expect("a known name");
-    let options = TuneOptions::default();
+    let options = TuneOptions { nfe: 20, ..TuneOptions::default() };
     bencher.bench(|| {
-        tune(&laws, &*scheme, 20, &schedule(), &options).expect("a scheme defined on standard grids").w2
+        tune(&laws, &*scheme, &schedule(), &options, Task::silent())
+            .expect("a scheme defined on standard grids")
+            .w2
     });
 }
 
@@ -88,7 +91,8 @@ fn tune_all_schemes_and_three_budgets(bencher: Bencher) {
         let w2 = |&(name, nfe): &(&str, usize)| {
             let scheme = parse_scheme(name).expect("a known name");
             // DDPM is defined on no standard grid of 10 steps.
-            tune(&laws, &*scheme, nfe, &schedule(), &TuneOptions::default()).map_or(0.0, |tuned| tuned.w2)
+            let options = TuneOptions { nfe, ..TuneOptions::default() };
+            tune(&laws, &*scheme, &schedule(), &options, Task::silent()).map_or(0.0, |tuned| tuned.w2)
         };
         cases.par_iter().map(w2).sum::<f64>()
     });

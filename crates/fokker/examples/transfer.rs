@@ -5,6 +5,7 @@
 //! log-SNR grid by the exact W₂ between samples and fresh data, beside the floor: W₂ between two
 //! sets of data. `cargo run --release --example transfer`
 
+use fokker::Task;
 use fokker::audit::tune::{TuneOptions, tune};
 use fokker::process::{Grid, Linear, Spacing};
 use fokker::sampling::{ReverseProcess, SampleOptions, Scheme, parse_scheme, sample, steps_within};
@@ -36,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let floor = mean(|seed| distance(&data(2 * seed), &data(2 * seed + 1)))?;
         for (name, nfe) in [("dpmpp-2m", 10), ("dpmpp-2m", 20), ("heun", 20), ("em", 20)] {
             let scheme = parse_scheme(name)?;
-            let tuned = tune(std::slice::from_ref(&law), &*scheme, nfe, &schedule, &TuneOptions::default())?;
+            let options = TuneOptions { nfe, ..TuneOptions::default() };
+            let tuned = tune(std::slice::from_ref(&law), &*scheme, &schedule, &options, Task::silent())?;
             let steps = steps_within(nfe, &*scheme, 0.0)?;
             let standard = |spacing| Grid::new(spacing, steps, 0.0, &schedule);
             let w2 = |grid: &Grid| {

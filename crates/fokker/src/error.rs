@@ -78,6 +78,18 @@ pub enum Error {
         /// What would be understood.
         known: String,
     },
+    /// A name of another program for something that is not built in.
+    #[error("{what} {found} is known ({about}) and not built in yet; the nearest is {nearest}")]
+    Absent {
+        /// What the name names.
+        what: &'static str,
+        /// The name.
+        found: String,
+        /// What it is.
+        about: &'static str,
+        /// What is here and comes nearest.
+        nearest: &'static str,
+    },
     /// A text that does not say what it should.
     #[error("{what} cannot be read: {reason}")]
     Parse {

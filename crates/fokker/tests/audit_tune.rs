@@ -2,12 +2,17 @@
 
 mod common;
 
+use fokker::Task;
 use fokker::audit::tune::{Robust, TuneOptions, perturbed, transfer, tune};
 use fokker::audit::{Audit, Start};
 use fokker::problems::natural_image_spectrum;
 use fokker::process::{Linear, parse_schedule};
 use fokker::sampling::{DpmPlusPlus2M, Heun, SCHEMES, parse_scheme};
 use fokker::statistics::Gaussian;
+
+fn within(nfe: usize) -> TuneOptions {
+    TuneOptions { nfe, ..TuneOptions::default() }
+}
 
 fn linear() -> Linear {
     Linear::new(0.05, 10.0, 1.0).unwrap()
@@ -32,7 +37,7 @@ fn cifar10_figures_are_reached() {
     ] {
         let scheme = parse_scheme(name).unwrap();
         let tuned =
-            tune(std::slice::from_ref(&law), &*scheme, nfe, &linear(), &TuneOptions::default()).unwrap();
+            tune(std::slice::from_ref(&law), &*scheme, &linear(), &within(nfe), Task::silent()).unwrap();
         assert!(tuned.w2 <= most, "{name} at {nfe}: {} > {most}", tuned.w2);
         assert!(tuned.evaluations <= nfe);
         // The figure is the exact audit of the grid that is returned.
@@ -48,8 +53,8 @@ fn no_scheme_ends_worse_than_its_best_standard_grid() {
         let scheme = parse_scheme(name).unwrap();
         for stop in [None, Some(0.0), Some(1e-3)] {
             for start in [Start::Normal, Start::Exact] {
-                let options = TuneOptions { stop, start, iterations: 40, ..TuneOptions::default() };
-                let tuned = tune(std::slice::from_ref(&law), &*scheme, 12, &linear(), &options);
+                let options = TuneOptions { stop, start, iterations: 40, ..within(12) };
+                let tuned = tune(std::slice::from_ref(&law), &*scheme, &linear(), &options, Task::silent());
                 let tuned = match tuned {
                     Ok(tuned) => tuned,
                     // A budget of 12 leaves DDPM's 2Δβ above 1 on every standard grid.
@@ -72,7 +77,7 @@ fn no_scheme_ends_worse_than_its_best_standard_grid() {
 fn the_same_inputs_give_the_same_bits() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| tune(&[natural()], &Heun, 12, &linear(), &TuneOptions::default()).unwrap())
+        pool.install(|| tune(&[natural()], &Heun, &linear(), &within(12), Task::silent()).unwrap())
     };
     let first = run(1);
     assert_eq!(first, run(1));
@@ -91,8 +96,8 @@ fn the_robust_objective_improves_what_was_not_tuned_on() {
     let tuning = [vec![law.clone(), scaled(0.9), scaled(1.1)], laws(0..2)].concat();
     let unseen = [vec![scaled(0.93), scaled(1.07)], laws(100..104)].concat();
     let on_unseen = |laws: &[Gaussian], robust| {
-        let options = TuneOptions { robust, ..TuneOptions::default() };
-        let tuned = tune(laws, &DpmPlusPlus2M, 10, &linear(), &options).unwrap();
+        let options = TuneOptions { robust, ..within(10) };
+        let tuned = tune(laws, &DpmPlusPlus2M, &linear(), &options, Task::silent()).unwrap();
         transfer(&tuned, &unseen, &DpmPlusPlus2M, &linear(), Start::Normal).unwrap()
     };
     let single = on_unseen(std::slice::from_ref(&law), Robust::Average);
@@ -107,16 +112,17 @@ fn the_robust_objective_improves_what_was_not_tuned_on() {
 fn other_schedules_can_be_tuned() {
     for name in ["cosine", "scaled-linear:0.425:6", "edm", "song:0.1:20"] {
         let schedule = parse_schedule(name).unwrap();
-        let tuned = tune(&[natural()], &DpmPlusPlus2M, 10, &*schedule, &TuneOptions::default()).unwrap();
+        let tuned = tune(&[natural()], &DpmPlusPlus2M, &*schedule, &within(10), Task::silent()).unwrap();
         assert!(tuned.w2 < 0.5 * tuned.standard.w2, "{name}: {} and {}", tuned.w2, tuned.standard.w2);
     }
 }
 
 #[test]
 fn what_cannot_be_tuned_is_refused() {
-    let options = TuneOptions::default();
     let refused = |laws: &[Gaussian], nfe, stop| {
-        tune(laws, &Heun, nfe, &linear(), &TuneOptions { stop, ..options }).unwrap_err().to_string()
+        tune(laws, &Heun, &linear(), &TuneOptions { stop, ..within(nfe) }, Task::silent())
+            .unwrap_err()
+            .to_string()
     };
     assert!(refused(&[], 10, None).contains("laws"));
     assert!(refused(&[natural()], 1, None).contains("nfe"));

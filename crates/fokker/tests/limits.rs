@@ -24,8 +24,14 @@ fn more_than_can_be_held_is_refused_before_it_is_tried() {
     says(Grid::new(Spacing::Uniform, huge, 0.0, &schedule).unwrap_err(), "from 1 to 10000000");
     says(steps_within(huge, &DpmPlusPlus2M, 0.0).unwrap_err(), "from 1 to 10000000");
     says(
-        tune(std::slice::from_ref(&data), &DpmPlusPlus2M, huge, &schedule, &TuneOptions::default())
-            .unwrap_err(),
+        tune(
+            std::slice::from_ref(&data),
+            &DpmPlusPlus2M,
+            &schedule,
+            &TuneOptions { nfe: huge, ..TuneOptions::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap_err(),
         "nfe",
     );
     let score = GaussianScore::new(&data, &schedule);

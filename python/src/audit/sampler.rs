@@ -2,10 +2,10 @@
 
 use crate::callbacks::{Declared, PythonScheme};
 use crate::work::Watch;
+use fokker::Result;
 use fokker::audit::Start;
 use fokker::process::{Grid, Schedule, Spacing};
 use fokker::sampling::{Scheme, parse_scheme, steps_within};
-use fokker::{Error, Result};
 use pyo3::prelude::*;
 
 /// A sampler: a scheme and its grid.
@@ -86,9 +86,5 @@ impl Sampler {
 
 /// What a sampler starts from, by its name.
 pub(super) fn start_of(name: &str) -> Result<Start> {
-    match name {
-        "normal" => Ok(Start::Normal),
-        "exact" => Ok(Start::Exact),
-        _ => Err(Error::Name { what: "start", found: name.to_owned(), known: "normal, exact".into() }),
-    }
+    name.parse()
 }

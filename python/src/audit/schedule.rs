@@ -6,7 +6,7 @@ use crate::convert::vector;
 use crate::errors::raise;
 use crate::work::run;
 use fokker::Result;
-use fokker::audit::{Audit, Export, Exported};
+use fokker::audit::{Audit, Export, Exported, Sampler, Start};
 use fokker::process::{
     DiscreteBetas, Grid, OrnsteinUhlenbeck, Schedule, SchedulerConfig, TrainingTable, parse_schedule,
 };
@@ -95,9 +95,11 @@ impl PySchedule {
         start: &str,
     ) -> PyResult<Bound<'py, PyDict>> {
         let (text, found, w2) = run(py, |_| {
-            let (text, found) = self.render(times, program, scheme)?;
+            let (text, found) = self.render(times.clone(), program, scheme)?;
             let audit = Audit::new(&law.law, &*self.schedule);
-            let w2 = found.w2(&audit, &*parse_scheme(scheme)?, start_of(start)?)?;
+            let scheme = parse_scheme(scheme)?;
+            let grid = Grid::from_times(times, &*self.schedule)?;
+            let w2 = found.w2(&audit, &Sampler { scheme: &*scheme, grid: &grid, start: start_of(start)? })?;
             Ok((text, found, w2))
         })?;
         let out = PyDict::new(py);
@@ -115,7 +117,9 @@ impl PySchedule {
         let export: Export = program.parse()?;
         let grid = Grid::from_times(times, &*self.schedule)?;
         let table = TrainingTable::from_schedule(&*self.schedule, self.levels.unwrap_or(1000))?;
-        let found = export.render(&grid, (&*self.schedule, &table), &*parse_scheme(scheme)?)?;
+        let step = parse_scheme(scheme)?;
+        let sampler = Sampler { scheme: &*step, grid: &grid, start: Start::Normal };
+        let found = export.render(&sampler, &*self.schedule, &table)?;
         let text = match export {
             Export::Times => found.text.clone(),
             _ => format!("# {scheme}: {}\n{}", found.sampler, found.text),

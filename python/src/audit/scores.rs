@@ -5,7 +5,7 @@ use super::{Law, Object, PySchedule};
 use crate::callbacks::PythonScore;
 use crate::convert::{matrix, rows};
 use crate::work::run;
-use fokker::audit::{AffinePart, Start, affine_w2, affine_warning};
+use fokker::audit::{self, AffinePart, Start, affine_w2, affine_warning};
 use fokker::sampling::{self, ReverseProcess, SampleOptions, evaluations, sample};
 use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
@@ -31,7 +31,8 @@ pub fn audit_affine<'py>(
         let score = PythonScore { call: &score, dim: law.law.dim(), watch };
         let part = AffinePart::new(&score, schedule, rows.to_owned(), noise.to_owned())?;
         part.check(&grid)?;
-        let w2 = affine_w2(&law.law, &part, schedule, (&*scheme, &grid), Start::Normal)?;
+        let on = audit::Sampler { scheme: &*scheme, grid: &grid, start: Start::Normal };
+        let w2 = affine_w2(&law.law, &part, schedule, &on)?;
         Ok((w2, evaluations(&*scheme, &grid), part.shares()))
     })?;
     let warning = affine_warning(&shares);

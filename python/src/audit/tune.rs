@@ -35,10 +35,10 @@ pub fn audit_tune<'py>(
             start: start_of(start)?,
             stop,
             robust: robust_of(robust)?,
-            task: watch.task(),
+            nfe,
             ..Default::default()
         };
-        tune(&laws, &*parse_scheme(scheme)?, nfe, &*schedule.schedule, &options)
+        tune(&laws, &*parse_scheme(scheme)?, &*schedule.schedule, &options, watch.task())
     })?;
     let out = PyDict::new(py);
     out.set_item("times", tuned.grid.times().to_vec().into_pyarray(py))?;

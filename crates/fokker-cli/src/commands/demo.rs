@@ -5,6 +5,7 @@ use super::sampler::{GridSource, schemes};
 use crate::args::{Format, Global, StartName};
 use crate::report::{number, wrapped};
 use fokker::ArrayBlocks;
+use fokker::Task;
 use fokker::audit::Audit;
 use fokker::audit::tune::{TuneOptions, Tuned, tune};
 use fokker::population::{self, Cloud, HoldOut, Snapshots, ValidateOptions, validate};
@@ -45,7 +46,8 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
         return Ok(serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n");
     }
     let size = law.values().sum().sqrt();
-    let tuned = tune(&[law], &DpmPlusPlus2M, BUDGET, &*schedule, &TuneOptions::default())?;
+    let options = TuneOptions { nfe: BUDGET, ..TuneOptions::default() };
+    let tuned = tune(&[law], &DpmPlusPlus2M, &*schedule, &options, Task::silent())?;
     Ok(format!(
         "How far do diffusion samplers land from the data?\n\
          Data: Gaussian with the spectrum of natural 32×32 colour images\n\
@@ -111,7 +113,7 @@ fn population() -> fokker::Result<String> {
     let validation = validate(
         &snapshots,
         &ValidateOptions { hold_out, seeds: 1, fit: options, ..Default::default() },
-        fokker::Task::silent(),
+        Task::silent(),
     )?;
     let mean = validation.mean;
     Ok(format!(

@@ -6,14 +6,14 @@ use crate::args::{ExportName, Format, Global, RobustName, StartName, TuneArgumen
 use crate::progress::Progress;
 use crate::report::{Report, number};
 use anyhow::bail;
-use fokker::Limits;
 use fokker::audit::tune::{
     Robust, Transfer, TuneOptions, Tuned, neighbours, transfer, tune, unseen_neighbours,
 };
-use fokker::audit::{Audit, Export, Start, sigma_list};
+use fokker::audit::{Audit, Export, Sampler, sigma_list};
 use fokker::process::{Grid, Schedule, TrainingTable};
 use fokker::sampling::{Scheme, evaluations, parse_scheme};
 use fokker::statistics::Gaussian;
+use fokker::{Limits, Task};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -171,6 +171,7 @@ impl Problem<'_> {
         start: StartName,
     ) -> fokker::Result<(Tuned, TransferResult)> {
         let options = TuneOptions {
+            nfe,
             start: start.into(),
             stop: self.stop,
             robust: match self.robust {
@@ -179,14 +180,15 @@ impl Problem<'_> {
             },
             ..TuneOptions::default()
         };
-        let tuned = tune(&self.tuning_laws(self.data)?, scheme, nfe, self.schedule, &options)?;
+        let tuned = tune(&self.tuning_laws(self.data)?, scheme, self.schedule, &options, Task::silent())?;
         let on =
             |tuned: &Tuned, laws: &[Gaussian]| transfer(tuned, laws, scheme, self.schedule, options.start);
         let perturbed = on(&tuned, &unseen_neighbours(self.data, self.seed)?)?.into();
         let other_half = match &self.halves {
             None => None,
             Some([tuned_on, rest]) => {
-                let half = tune(&self.tuning_laws(tuned_on)?, scheme, nfe, self.schedule, &options)?;
+                let half =
+                    tune(&self.tuning_laws(tuned_on)?, scheme, self.schedule, &options, Task::silent())?;
                 Some(on(&half, std::slice::from_ref(rest))?.into())
             }
         };
@@ -317,9 +319,10 @@ fn exported(
     let export = |result: &TuneResult| -> fokker::Result<(f64, String)> {
         let (scheme, grid) =
             (parse_scheme(&result.scheme)?, Grid::from_times(result.t.clone(), problem.schedule)?);
-        let found = form.render(&grid, (problem.schedule, training), &*scheme)?;
-        let start = if result.start == "exact" { Start::Exact } else { Start::Normal };
-        let w2 = found.w2(&audit, &*scheme, start)?;
+        let start = result.start.parse()?;
+        let sampler = Sampler { scheme: &*scheme, grid: &grid, start };
+        let found = form.render(&sampler, problem.schedule, training)?;
+        let w2 = found.w2(&audit, &sampler)?;
         let used = evaluations(&*scheme, &found.grid);
         let heading =
             format!("# {}, {used} evaluations, W2 {}: {}\n", result.scheme, number(w2), found.sampler);

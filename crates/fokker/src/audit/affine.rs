@@ -1,7 +1,8 @@
 //! The audit of any score: exact for its best affine part, a bound for the rest.
 
 use super::matrix::{MatrixPropagation, propagate_matrix};
-use super::report::{Audit, ErrorReport, OVERFLOW, Start};
+use super::report::{Audit, ErrorReport, OVERFLOW};
+use super::sampler::{Sampler, Start};
 use super::score_check::affine_warning;
 use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule, Spacing};
 use crate::sampling::{
@@ -217,7 +218,7 @@ pub struct ScoreAudit {
     pub warning: Option<String>,
 }
 
-/// Audits a scheme with a score that is not the exact one of any law.
+/// Audits a sampler with a score that is not the exact one of any law; `affine` says that it is affine.
 ///
 /// ```text
 /// W₂(drawn, data) ≤ W₂(drawn with A_t x + b_t, data) + √(E |y − y'|²)       y, y' with the same noise
@@ -234,9 +235,10 @@ pub fn audit_score(
     data: &Gaussian,
     score: &dyn Score,
     schedule: &dyn Schedule,
-    (scheme, grid): (&dyn Scheme, &Grid),
-    (start, affine): (Start, bool),
+    sampler: &Sampler,
+    affine: bool,
 ) -> Result<ScoreAudit> {
+    let &Sampler { scheme, grid, start } = sampler;
     if data.dim() != score.dim() {
         return Err(Error::Size { name: "score", expected: data.dim(), found: score.dim() });
     }
@@ -247,7 +249,7 @@ pub fn audit_score(
     part.check(grid)?;
     let used: &dyn Score = if affine { score } else { &part };
     let mut errors = Audit::new(data, schedule).errors(scheme, grid, start)?;
-    errors.w2 = affine_w2(data, used, schedule, (scheme, grid), start)?;
+    errors.w2 = affine_w2(data, used, schedule, sampler)?;
     let noised = |t: f64| Law::noised(data, schedule.clock(t));
     let process = ReverseProcess::new(schedule, used);
     let stop = grid.stop().max(1e-6 * schedule.horizon());
@@ -290,7 +292,7 @@ pub fn audit_score(
 /// Dimensions that differ, a step for which scheme or score is not defined or not affine.
 ///
 /// ```
-/// use fokker::audit::{Audit, Start, affine_w2};
+/// use fokker::audit::{Audit, Sampler, Start, affine_w2};
 /// use fokker::process::{Grid, Linear, Spacing};
 /// use fokker::sampling::Heun;
 /// use fokker::score::GaussianScore;
@@ -301,7 +303,8 @@ pub fn audit_score(
 /// let grid = Grid::new(Spacing::LogSnr, 20, 1e-3, &schedule)?;
 /// // The exact score, as a score like any other.
 /// let score = GaussianScore::new(&law, &schedule);
-/// let w2 = affine_w2(&law, &score, &schedule, (&Heun, &grid), Start::Normal)?;
+/// let sampler = Sampler { scheme: &Heun, grid: &grid, start: Start::Normal };
+/// let w2 = affine_w2(&law, &score, &schedule, &sampler)?;
 /// assert!((w2 - Audit::new(&law, &schedule).errors(&Heun, &grid, Start::Normal)?.w2).abs() < 1e-9);
 /// # Ok::<(), fokker::Error>(())
 /// ```
@@ -309,8 +312,7 @@ pub fn affine_w2(
     data: &Gaussian,
     score: &dyn Score,
     schedule: &dyn Schedule,
-    (scheme, grid): (&dyn Scheme, &Grid),
-    start: Start,
+    &Sampler { scheme, grid, start }: &Sampler,
 ) -> Result<f64> {
     if data.dim() != score.dim() {
         return Err(Error::Size { name: "score", expected: data.dim(), found: score.dim() });
@@ -380,8 +382,8 @@ mod tests {
             let expected = Audit::with_score(&data, &other, &schedule).unwrap();
             let expected = expected.errors(&*scheme, &grid, Start::Normal).unwrap();
             for affine in [true, false] {
-                let found = audit_score(&data, &score, &schedule, (&*scheme, &grid), (Start::Normal, affine))
-                    .unwrap();
+                let sampler = Sampler { scheme: &*scheme, grid: &grid, start: Start::Normal };
+                let found = audit_score(&data, &score, &schedule, &sampler, affine).unwrap();
                 assert!((found.errors.w2 - expected.w2).abs() < 1e-8, "{name}: {found:?} {expected:?}");
                 assert_eq!(found.errors.initialisation, expected.initialisation);
                 // 400 steps of second order stand for the continuous process.

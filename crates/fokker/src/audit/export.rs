@@ -11,11 +11,10 @@
 //! refused where there is none. What that sampler draws is not quite what was audited: it may round
 //! levels to timesteps, end at 0, start from σ_0 z and return x = y/α. [`Exported::w2`] is its own error.
 
-use super::{Audit, Start};
+use super::{Audit, Sampler};
+use crate::options::{Names, named, word};
 use crate::process::{Grid, Schedule, TrainingTable};
-use crate::sampling::Scheme;
 use crate::{Error, Result};
-use std::str::FromStr;
 
 /// Longest list that is read, in numbers.
 const MAX_LENGTH: usize = 1_000_000;
@@ -31,23 +30,19 @@ pub enum Export {
     Times,
 }
 
-impl FromStr for Export {
-    type Err = Error;
+/// The names of the programs.
+pub const EXPORT_NAMES: Names<Export> = Names {
+    what: "the export",
+    rows: &[
+        word!("k-diffusion", ["comfyui"], "a list of σ/α, decreasing", Export::KDiffusion),
+        word!("diffusers", [], "a call of set_timesteps, timesteps or sigmas", Export::Diffusers),
+        word!("t", ["times"], "times of the schedule, for this program", Export::Times),
+    ],
+    absent: &[],
+    beside: &[],
+};
 
-    /// `k-diffusion` or `comfyui`, `diffusers`, `t`.
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "k-diffusion" | "comfyui" => Ok(Export::KDiffusion),
-            "diffusers" => Ok(Export::Diffusers),
-            "t" => Ok(Export::Times),
-            _ => Err(Error::Name {
-                what: "export",
-                found: text.to_owned(),
-                known: "k-diffusion, comfyui, diffusers, t".to_owned(),
-            }),
-        }
-    }
-}
+named!(Export, EXPORT_NAMES);
 
 /// A grid for another program.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,14 +58,14 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// W₂ between the data and what the sampler draws with the exact score; `start` is where this
-    /// program starts, others as they do.
+    /// W₂ between the data and what the program's sampler draws with the exact score, instead of the
+    /// one that was exported: from where the program starts, which for this one is `exported.start`.
     ///
     /// # Errors
     /// As [`Audit::errors`].
-    pub fn w2(&self, audit: &Audit, scheme: &dyn Scheme, start: Start) -> Result<f64> {
-        let run = audit.run(scheme, &self.grid)?;
-        if self.in_sigma { audit.w2_in_sigma(&run) } else { Ok(audit.report(&run, start)?.w2) }
+    pub fn w2(&self, audit: &Audit, exported: &Sampler) -> Result<f64> {
+        let run = audit.run(exported.scheme, &self.grid)?;
+        if self.in_sigma { audit.w2_in_sigma(&run) } else { Ok(audit.report(&run, exported.start)?.w2) }
     }
 }
 
@@ -90,7 +85,7 @@ enum Levels {
 }
 
 impl Export {
-    /// The grid for the sampler of this program that runs the scheme; `table` is what the network was
+    /// The grid of a sampler for the one of this program that runs its scheme; `table` is what the network was
     /// trained on. Numbers are printed so that reading them gives the same bits; levels nearest to
     /// one timestep are one.
     ///
@@ -98,23 +93,26 @@ impl Export {
     /// A scheme that no sampler of the program runs.
     ///
     /// ```
-    /// use fokker::{audit::{Export, parse_sigmas}, process::*, sampling::{DpmPlusPlus2M, EulerMaruyama}};
+    /// use fokker::{audit::{Export, Sampler, Start, parse_sigmas}, process::*, sampling::{DpmPlusPlus2M, EulerMaruyama}};
     /// let schedule = Linear::new(0.05, 10.0, 1.0).unwrap();
     /// let grid = Grid::new(Spacing::KARRAS, 3, 0.0, &schedule).unwrap();
     /// let table = TrainingTable::from_schedule(&schedule, 1000).unwrap();
-    /// let found = Export::KDiffusion.render(&grid, (&schedule, &table), &DpmPlusPlus2M).unwrap();
+    /// let sampler = Sampler { scheme: &DpmPlusPlus2M, grid: &grid, start: Start::Normal };
+    /// let found = Export::KDiffusion.render(&sampler, &schedule, &table).unwrap();
     /// assert!(found.text.starts_with("[152.") && found.text.ends_with(", 0.0]\n"));
     /// assert_eq!(parse_sigmas(&found.text).unwrap(), grid.sigmas());
     /// assert!(found.sampler.starts_with("sample_dpmpp_2m"));
-    /// assert!(Export::KDiffusion.render(&grid, (&schedule, &table), &EulerMaruyama).is_err());
+    /// let other = Sampler { scheme: &EulerMaruyama, ..sampler };
+    /// assert!(Export::KDiffusion.render(&other, &schedule, &table).is_err());
     /// ```
     pub fn render(
         self,
-        grid: &Grid,
-        (schedule, table): (&dyn Schedule, &TrainingTable),
-        scheme: &dyn Scheme,
+        sampler: &Sampler,
+        schedule: &dyn Schedule,
+        table: &TrainingTable,
     ) -> Result<Exported> {
-        let Runner { sampler, takes, in_sigma } = self.runner(scheme.name())?;
+        let grid = sampler.grid;
+        let Runner { sampler, takes, in_sigma } = self.runner(sampler.scheme.name())?;
         let (text, grid) = match takes {
             Levels::Times => (python_list(grid.times()) + "\n", grid.clone()),
             Levels::Sigmas if self == Export::KDiffusion => (sigma_list(grid), grid.clone()),
@@ -275,23 +273,27 @@ pub fn parse_sigmas(text: &str) -> Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Start;
     use crate::problems::natural_image_spectrum;
     use crate::process::{Linear, SchedulerConfig, Spacing};
-    use crate::sampling::{Ddim, DpmPlusPlus2M, EulerMaruyama, Heun};
+    use crate::sampling::{Ddim, DpmPlusPlus2M, EulerMaruyama, Heun, Scheme};
     use crate::statistics::Gaussian;
+
+    fn normal<'a>(scheme: &'a dyn Scheme, grid: &'a Grid) -> Sampler<'a> {
+        Sampler { scheme, grid, start: Start::Normal }
+    }
 
     #[test]
     fn every_export_reads_back_to_the_same_bits() {
         let config = SchedulerConfig::preset("stable-diffusion-xl").unwrap();
         let (schedule, table) = (config.schedule().unwrap(), config.table().unwrap());
         let grid = Grid::new(Spacing::KARRAS, 20, 0.0, &schedule).unwrap();
-        let on = (&schedule as &dyn Schedule, &table);
         for program in [Export::KDiffusion, Export::Diffusers] {
-            let found = program.render(&grid, on, &Ddim).unwrap();
+            let found = program.render(&normal(&Ddim, &grid), &schedule, &table).unwrap();
             assert_eq!(parse_sigmas(&found.text).unwrap(), grid.sigmas());
             assert_eq!(found.grid, grid);
         }
-        let found = Export::Times.render(&grid, on, &EulerMaruyama).unwrap();
+        let found = Export::Times.render(&normal(&EulerMaruyama, &grid), &schedule, &table).unwrap();
         assert_eq!(parse_sigmas(&found.text).unwrap(), grid.times());
         let again = Grid::from_sigmas(grid.sigmas().to_vec(), &schedule).unwrap();
         assert!(again.times().iter().zip(grid.times()).all(|(a, b)| (a - b).abs() < 1e-9));
@@ -303,18 +305,17 @@ mod tests {
         let (schedule, table) = (config.schedule().unwrap(), config.table().unwrap());
         let law = Gaussian::from_eigenvalues(natural_image_spectrum(8, 8, 1).unwrap()).unwrap();
         let audit = Audit::new(&law, &schedule);
-        let on = (&schedule as &dyn Schedule, &table);
         // DPMSolverMultistep runs the levels of its integers, then 0, from N(0, I).
         let grid = Grid::new(Spacing::KARRAS, 10, 0.5, &schedule).unwrap();
-        let found = Export::Diffusers.render(&grid, on, &DpmPlusPlus2M).unwrap();
+        let found = Export::Diffusers.render(&normal(&DpmPlusPlus2M, &grid), &schedule, &table).unwrap();
         let integers: Vec<f64> = parse_sigmas(&found.text).unwrap();
         let levels: Vec<f64> = integers.iter().map(|&k| table.sigma_at(k)).chain([0.0]).collect();
         let expected =
             audit.errors(&DpmPlusPlus2M, &Grid::from_sigmas(levels, &schedule).unwrap(), Start::Normal);
-        let w2 = found.w2(&audit, &DpmPlusPlus2M, Start::Normal).unwrap();
+        let w2 = found.w2(&audit, &normal(&DpmPlusPlus2M, &grid)).unwrap();
         assert!((w2 - expected.unwrap().w2).abs() < 1e-9, "{w2}");
         // sample_euler by hand: x from σ_0 z, x ← x + (σ' − σ) σ x/(λ + σ²), and x is what is drawn.
-        let found = Export::KDiffusion.render(&grid, on, &Ddim).unwrap();
+        let found = Export::KDiffusion.render(&normal(&Ddim, &grid), &schedule, &table).unwrap();
         let drawn = |value: f64| {
             let sigmas = grid.sigmas();
             let step =
@@ -323,11 +324,11 @@ mod tests {
         };
         let squares = law.values().iter().map(|&value| (drawn(value) - value.sqrt()).powi(2));
         let expected = squares.sum::<f64>().sqrt();
-        let w2 = found.w2(&audit, &Ddim, Start::Normal).unwrap();
+        let w2 = found.w2(&audit, &normal(&Ddim, &grid)).unwrap();
         assert!((w2 - expected).abs() < 1e-10 * (1.0 + expected), "{w2} and {expected}");
         for scheme in [&EulerMaruyama as &dyn Scheme, &Heun] {
             for program in [Export::KDiffusion, Export::Diffusers] {
-                let error = program.render(&grid, on, scheme).unwrap_err();
+                let error = program.render(&normal(scheme, &grid), &schedule, &table).unwrap_err();
                 assert!(error.is_input() && error.to_string().contains(scheme.name()), "{error}");
             }
         }
@@ -352,7 +353,8 @@ mod tests {
         let error = integer_timesteps(&grid, &table).unwrap_err().to_string();
         assert!(error.contains("timestep 999"), "{error}");
         // An export makes them one.
-        let found = Export::Diffusers.render(&grid, (&config.schedule().unwrap(), &table), &DpmPlusPlus2M);
+        let found =
+            Export::Diffusers.render(&normal(&DpmPlusPlus2M, &grid), &config.schedule().unwrap(), &table);
         assert_eq!(found.unwrap().text, "scheduler.set_timesteps(timesteps=[999])\n");
         assert_eq!(integer_timesteps(&config.grid(5).unwrap(), &table).unwrap(), [801, 601, 401, 201, 1]);
     }

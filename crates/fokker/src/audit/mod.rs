@@ -43,13 +43,15 @@ mod matrix;
 mod probe;
 mod purity;
 mod report;
+mod sampler;
 mod score_check;
 pub mod tune;
 
 pub use affine::{AffinePart, OnClock, ScoreAudit, affine_w2, audit_score};
-pub use export::{Export, Exported, integer_timesteps, parse_sigmas, sigma_list, timesteps};
+pub use export::{EXPORT_NAMES, Export, Exported, integer_timesteps, parse_sigmas, sigma_list, timesteps};
 pub use lint::{Code, Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, lint_sigmas};
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use purity::{Checked, check_scheme};
-pub use report::{Audit, ErrorReport, PerEigenvalue, Run, Start};
+pub use report::{Audit, ErrorReport, PerEigenvalue, Run};
+pub use sampler::{START_NAMES, Sampler, Start};
 pub use score_check::affine_warning;

@@ -2,27 +2,19 @@
 
 use super::frame::{Frame, Law, squares};
 use super::probe::Propagation;
-use super::{continuous, probe};
+use super::{Start, continuous, probe};
 use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule};
 use crate::sampling::{Limit, Scheme};
 use crate::statistics::Gaussian;
 use crate::{Error, Result, all_finite, finite};
 use ndarray::{Array1, Axis, Slice};
+use serde::{Serialize, Serializer};
 
 /// What to do about errors beyond the range of numbers.
 pub(super) const OVERFLOW: &str = "use more steps, a slower schedule, or data in a larger unit";
 
-/// The law a sampler starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// N(0, I), as samplers do in practice.
-    Normal,
-    /// p_T itself, to see the other errors alone.
-    Exact,
-}
-
 /// W₂ errors of a sampler, in the units of the data.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ErrorReport {
     /// Everything together: what is drawn against the data law p_0.
     pub w2: f64,
@@ -38,18 +30,27 @@ pub struct ErrorReport {
 
 /// The errors of each eigenvalue of the data covariance, `[d]` each; squares add up to those of
 /// the [`ErrorReport`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PerEigenvalue {
     /// Everything together.
+    #[serde(serialize_with = "numbers")]
     pub w2: Array1<f64>,
     /// As in [`ErrorReport::initialisation`].
+    #[serde(serialize_with = "numbers")]
     pub initialisation: Array1<f64>,
     /// As in [`ErrorReport::truncation`].
+    #[serde(serialize_with = "numbers")]
     pub truncation: Array1<f64>,
     /// As in [`ErrorReport::discretisation`].
+    #[serde(serialize_with = "numbers")]
     pub discretisation: Array1<f64>,
     /// As in [`ErrorReport::score`].
+    #[serde(serialize_with = "numbers")]
     pub score: Array1<f64>,
+}
+
+fn numbers<S: Serializer>(values: &Array1<f64>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(values)
 }
 
 /// A sampler that has been run: what it does to any start.

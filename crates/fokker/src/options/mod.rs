@@ -5,9 +5,12 @@
 //! keyword arguments. All of them set a field by [`Options::set`], so that an unknown name, a value
 //! of another type or a word that is not known gets the same sentence wherever it was given.
 
+mod names;
 mod receipt;
 mod value;
 
+pub use names::{Absent, Named, Names};
+pub(crate) use names::{named, word};
 pub(crate) use receipt::Digester;
 pub use receipt::{Digest, Receipt};
 pub use value::{Kind, OptionValue};

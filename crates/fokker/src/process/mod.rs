@@ -25,6 +25,7 @@ pub use grid::{Grid, Step, is_flow_matching};
 pub(crate) use reference::normal_distribution;
 pub use reference::{OrnsteinUhlenbeck, Reference, ReflectedBrownian, Transition};
 pub use schedule::{
-    DiscreteBetas, Linear, ScaledLinear, Schedule, SquaredCosine, VarianceExploding, parse_schedule,
+    DiscreteBetas, Linear, SCHEDULE_NAMES, ScaledLinear, Schedule, SquaredCosine, VarianceExploding,
+    parse_schedule,
 };
-pub use spacing::Spacing;
+pub use spacing::{SPACING_NAMES, Spacing};

@@ -1,6 +1,7 @@
 //! How grids spread their steps, by name.
 
 use super::{OrnsteinUhlenbeck, Schedule};
+use crate::options::{Absent, Named, Names, word};
 use crate::{Error, Result};
 use std::str::FromStr;
 
@@ -56,54 +57,71 @@ impl Spacing {
     }
 }
 
+const fn karras(rho: f64, sigma_min: Option<f64>, sigma_max: Option<f64>) -> Spacing {
+    Spacing::Karras { rho, sigma_min, sigma_max }
+}
+
+/// Karras' spacing of an exponent, which is checked here: a slip in `karras:0:…` is found before any work.
+fn karras_of(values: &[f64]) -> Option<Result<Spacing>> {
+    let spacing = match *values {
+        [] => Spacing::KARRAS,
+        [rho] => karras(rho, None, None),
+        [rho, min, max] => karras(rho, Some(min), Some(max)),
+        _ => return None,
+    };
+    Some(match spacing {
+        Spacing::Karras { rho, .. } if !(rho > 0.0 && rho.is_finite()) => Err(Error::Parse {
+            what: "the grid",
+            reason: format!(
+                "in karras:{rho} the exponent ρ must be positive and finite, found {rho}; 7 is usual"
+            ),
+        }),
+        spacing => Ok(spacing),
+    })
+}
+
+/// The names of the spacings.
+pub const SPACING_NAMES: Names<Spacing> = Names {
+    what: "the grid",
+    rows: &[
+        word!("uniform", [], "uniform in t", Spacing::Uniform),
+        word!("quadratic", [], "uniform in √t", Spacing::Quadratic),
+        word!("log-snr", ["exponential"], "uniform in log σ/α", Spacing::LogSnr),
+        Named {
+            name: "karras",
+            aliases: &[],
+            grammar: "[:ρ[:σmin:σmax]]",
+            help: "uniform in (σ/α)^(1/ρ), ρ = 7",
+            make: karras_of,
+        },
+    ],
+    absent: &[
+        Absent {
+            names: &["leading", "trailing", "linspace"],
+            about: "spacings of diffusers' timesteps: give the σ that a scheduler has as sigmas:FILE",
+            nearest: "uniform",
+        },
+        Absent {
+            names: &["normal", "simple", "sgm_uniform", "ddim_uniform", "beta", "linear_quadratic"],
+            about: "a spacing of ComfyUI's timesteps",
+            nearest: "uniform",
+        },
+        Absent {
+            names: &["kl_optimal", "polyexponential"],
+            about: "a spacing of ComfyUI's σ",
+            nearest: "karras",
+        },
+    ],
+    beside: &["sigmas:FILE", "t:FILE"],
+};
+
 impl FromStr for Spacing {
     type Err = Error;
 
-    /// `uniform`, `quadratic`, `log-snr`, `karras[:ρ[:σ_min:σ_max]]`.
+    /// A name of [`SPACING_NAMES`] with its values: `uniform`, `karras:7`.
     fn from_str(text: &str) -> Result<Self> {
-        let unknown = || Error::Name {
-            what: "grid",
-            found: text.to_owned(),
-            known: "uniform, quadratic, log-snr, karras[:ρ[:σmin:σmax]]".to_owned(),
-        };
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default();
-        if !["uniform", "quadratic", "log-snr", "karras"].contains(&name) {
-            return Err(unknown());
-        }
-        let values = numbers("the grid", text, parts)?;
-        match (name, values.as_slice()) {
-            ("uniform", []) => Ok(Spacing::Uniform),
-            ("quadratic", []) => Ok(Spacing::Quadratic),
-            ("log-snr", []) => Ok(Spacing::LogSnr),
-            ("karras", []) => Ok(Spacing::KARRAS),
-            ("karras", &[rho, ..]) if !(rho > 0.0 && rho.is_finite()) => Err(Error::Parse {
-                what: "the grid",
-                reason: format!(
-                    "in {text} the exponent ρ must be positive and finite, found {rho}; 7 is usual"
-                ),
-            }),
-            ("karras", &[rho]) => Ok(Spacing::Karras { rho, sigma_min: None, sigma_max: None }),
-            ("karras", &[rho, min, max]) => {
-                Ok(Spacing::Karras { rho, sigma_min: Some(min), sigma_max: Some(max) })
-            }
-            _ => Err(unknown()),
-        }
+        SPACING_NAMES.make(text)
     }
-}
-
-/// The values of a specification `name:value:…`.
-pub(super) fn numbers<'a>(
-    what: &'static str,
-    text: &str,
-    parts: impl Iterator<Item = &'a str>,
-) -> Result<Vec<f64>> {
-    let read = |part: &str| {
-        let short = |text: &str| text.chars().take(40).collect::<String>();
-        let reason = || format!("in {}, {} is no number", short(text), short(part));
-        part.parse().map_err(|_| Error::Parse { what, reason: reason() })
-    };
-    parts.map(read).collect()
 }
 
 /// Ends of a grid spaced in σ/α.

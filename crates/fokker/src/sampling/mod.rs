@@ -11,6 +11,7 @@
 
 mod edm;
 mod multi_step;
+mod names;
 mod noise;
 mod one_evaluation;
 mod relative;
@@ -20,6 +21,7 @@ mod scheme;
 
 pub use edm::{EdmChurn, EdmHeun};
 pub use multi_step::DpmPlusPlus2M;
+pub use names::{SCHEME_NAMES, SCHEMES, parse_scheme};
 pub use noise::{BLOCK, Noise};
 pub use one_evaluation::{
     Ancestral, Ddim, Ddpm, DdpmExact, Euler, EulerMaruyama, ExponentialIntegrator,
@@ -28,6 +30,4 @@ pub use one_evaluation::{
 pub use relative::RelativeHeun;
 pub use runge_kutta::{Heun, RungeKutta4};
 pub use sample::{SampleOptions, Start, sample};
-pub use scheme::{
-    Limit, ReverseProcess, SCHEMES, Scheme, State, Work, evaluations, parse_scheme, steps_within,
-};
+pub use scheme::{Limit, ReverseProcess, Scheme, State, Work, evaluations, steps_within};

@@ -1,9 +1,5 @@
-//! What a scheme is, and the list of those that are built in.
+//! What a scheme is.
 
-use super::{
-    Ancestral, Ddim, Ddpm, DdpmExact, DpmPlusPlus2M, EdmChurn, EdmHeun, Euler, EulerMaruyama,
-    ExponentialIntegrator, Heun, RelativeExponentialIntegrator, RelativeHeun, RungeKutta4,
-};
 use crate::process::{Grid, OrnsteinUhlenbeck, Reference, Schedule, Step};
 use crate::score::Score;
 use crate::{Error, Limits, Result};
@@ -147,63 +143,6 @@ pub trait Scheme: Send + Sync {
         state: &mut State,
         work: &mut Work,
     ) -> Result<()>;
-}
-
-/// Names of the built-in schemes, in the order of reports.
-pub const SCHEMES: [&str; 14] = [
-    "em",
-    "ei",
-    "relative-ei",
-    "heun-sde",
-    "ddpm",
-    "ddpm-exact",
-    "ancestral",
-    "euler",
-    "heun",
-    "rk4",
-    "ddim",
-    "dpmpp-2m",
-    "edm-heun",
-    "edm-churn",
-];
-
-/// A built-in scheme by its name; `edm-churn:S` sets the total churn.
-///
-/// Case does not matter, `_` is `-`, and k-diffusion's names are understood: `dpmpp_2m`, `euler_a`.
-///
-/// # Errors
-/// An unknown name or a churn that is negative or not finite.
-///
-/// ```
-/// assert_eq!(fokker::sampling::parse_scheme("heun").unwrap().order(), 2);
-/// ```
-pub fn parse_scheme(name: &str) -> Result<Box<dyn Scheme>> {
-    let unknown = || Error::Name {
-        what: "scheme",
-        found: name.to_owned(),
-        known: format!("{}, edm-churn:S", SCHEMES.join(", ")),
-    };
-    let spelled = name.to_lowercase().replace('_', "-");
-    Ok(match spelled.as_str() {
-        "em" => Box::new(EulerMaruyama),
-        "ei" => Box::new(ExponentialIntegrator),
-        "relative-ei" => Box::new(RelativeExponentialIntegrator),
-        "heun-sde" => Box::new(RelativeHeun),
-        "ddpm" => Box::new(Ddpm),
-        "ddpm-exact" => Box::new(DdpmExact),
-        "ancestral" | "euler-a" | "euler-ancestral" => Box::new(Ancestral),
-        "euler" => Box::new(Euler),
-        "heun" => Box::new(Heun),
-        "rk4" => Box::new(RungeKutta4),
-        "ddim" => Box::new(Ddim),
-        "dpmpp-2m" => Box::new(DpmPlusPlus2M),
-        "edm-heun" => Box::new(EdmHeun),
-        "edm-churn" => Box::new(EdmChurn::default()),
-        _ => {
-            let churn = spelled.strip_prefix("edm-churn:").ok_or_else(unknown)?;
-            Box::new(EdmChurn::new(churn.parse().map_err(|_| unknown())?)?)
-        }
-    })
 }
 
 /// Score evaluations of a scheme on a grid.

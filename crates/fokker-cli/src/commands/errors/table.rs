@@ -202,8 +202,8 @@ impl Table<'_> {
                 grid: Some(sampler.grid_name.to_owned()),
                 ..empty_cell(sampler.name, sampler.stop, start)
             };
-            let scheme = (sampler.scheme, grid);
-            match audit_score(data, &score, self.schedule, scheme, (start.into(), affine)) {
+            let on = fokker::audit::Sampler { scheme: sampler.scheme, grid, start: start.into() };
+            match audit_score(data, &score, self.schedule, &on, affine) {
                 Ok(audit) => {
                     fill_cell(&mut cell, &audit.errors);
                     cell.remainder = audit.remainder;

@@ -28,6 +28,7 @@ pub use standard::{STOPS, Standard};
 pub use transfer::{Transfer, neighbours, perturbed, transfer, unseen_neighbours};
 
 use super::{Audit, ErrorReport, Start};
+use crate::options::{Names, named, word};
 use crate::process::{Grid, Schedule};
 use crate::sampling::{Scheme, evaluations};
 use crate::statistics::Gaussian;
@@ -44,6 +45,19 @@ pub enum Robust {
     Worst,
 }
 
+/// The names of what is minimised.
+pub const ROBUST_NAMES: Names<Robust> = Names {
+    what: "robust",
+    rows: &[
+        word!("average", [], "the average of W₂ over the laws", Robust::Average),
+        word!("worst", [], "the largest W₂ of the laws", Robust::Worst),
+    ],
+    absent: &[],
+    beside: &[],
+};
+
+named!(Robust, ROBUST_NAMES);
+
 impl Robust {
     /// The combination of the W₂ of the laws.
     pub fn combine(self, values: &[f64]) -> f64 {
@@ -55,8 +69,10 @@ impl Robust {
 }
 
 /// Options of [`tune`].
-#[derive(Clone, Copy)]
-pub struct TuneOptions<'a> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TuneOptions {
+    /// The budget: score evaluations of a sample.
+    pub nfe: usize,
     /// The law the sampler starts from.
     pub start: Start,
     /// The stopping time when it is fixed; chosen with the grid otherwise.
@@ -65,19 +81,11 @@ pub struct TuneOptions<'a> {
     pub robust: Robust,
     /// Iterations of L-BFGS from each start.
     pub iterations: usize,
-    /// Progress, in finished starts, and cancellation.
-    pub task: Task<'a>,
 }
 
-impl Default for TuneOptions<'_> {
+impl Default for TuneOptions {
     fn default() -> Self {
-        TuneOptions {
-            start: Start::Normal,
-            stop: None,
-            robust: Robust::Average,
-            iterations: 300,
-            task: Task::silent(),
-        }
+        TuneOptions { nfe: 10, start: Start::Normal, stop: None, robust: Robust::Average, iterations: 300 }
     }
 }
 
@@ -96,7 +104,7 @@ pub struct Tuned {
     pub standard: Standard,
 }
 
-/// The grid of at most `nfe` score evaluations that minimises the exact W₂ on the given laws.
+/// The grid of at most [`TuneOptions::nfe`] score evaluations that minimises the exact W₂ on the given laws.
 ///
 /// Several laws are combined as [`TuneOptions::robust`] says; one law is the usual case. Cost: a
 /// few thousand sweeps of N steps over at most 256 eigenvalues a law, well under a second for
@@ -107,26 +115,26 @@ pub struct Tuned {
 /// the standard grids, or an interruption.
 ///
 /// ```
-/// use fokker::{audit::tune::{TuneOptions, tune}, problems, process::Linear, sampling::DpmPlusPlus2M, statistics::Gaussian};
+/// use fokker::{Task, audit::tune::{TuneOptions, tune}, problems, process::Linear, sampling::DpmPlusPlus2M, statistics::Gaussian};
 /// let law = Gaussian::from_eigenvalues(problems::natural_image_spectrum(8, 8, 1).unwrap()).unwrap();
 /// let schedule = Linear::new(0.05, 10.0, 1.0).unwrap();
-/// let tuned = tune(&[law], &DpmPlusPlus2M, 10, &schedule, &TuneOptions::default()).unwrap();
+/// let tuned = tune(&[law], &DpmPlusPlus2M, &schedule, &TuneOptions::default(), Task::silent()).unwrap();
 /// assert!(tuned.evaluations == 10 && tuned.w2 < 0.2 * tuned.standard.w2);
 /// ```
 pub fn tune(
     laws: &[Gaussian],
     scheme: &dyn Scheme,
-    nfe: usize,
     schedule: &dyn Schedule,
     options: &TuneOptions,
+    task: Task,
 ) -> Result<Tuned> {
     if laws.is_empty() {
         return Err(Error::Empty { name: "laws" });
     }
-    Limits::count("nfe", nfe, Limits::TUNED_EVALUATIONS)?;
+    Limits::count("nfe", options.nfe, Limits::TUNED_EVALUATIONS)?;
     let audits: Vec<Audit> = laws.iter().map(|law| Audit::new(law, schedule)).collect();
     let exact = |grid: &Grid| Ok(options.robust.combine(&errors_on(&audits, scheme, grid, options.start)?));
-    let standards = standard::evaluate(scheme, nfe, schedule, options.stop, &exact)?;
+    let standards = standard::evaluate(scheme, options.nfe, schedule, options.stop, &exact)?;
     let objective = Objective::new(laws, scheme, schedule, options);
 
     // All starts go some way; the most promising ones go all the way.
@@ -138,7 +146,7 @@ pub fn tune(
             .map(|(ending, grid, _)| {
                 let tuned = objective.minimise(*ending, grid, iterations);
                 let scored = tuned.and_then(|grid| exact(&grid).ok().map(|w2| (*ending, grid, w2)));
-                options.task.tick("tuning", phase, 2).map(|()| scored)
+                task.tick("tuning", phase, 2).map(|()| scored)
             })
             .filter_map(Result::transpose)
             .collect::<Result<_>>()?;

@@ -6,7 +6,8 @@ mod discrete;
 pub use continuous::{Linear, ScaledLinear, SquaredCosine, VarianceExploding};
 pub use discrete::DiscreteBetas;
 
-use super::spacing::numbers;
+use super::SchedulerConfig;
+use crate::options::{Absent, Named, Names};
 use crate::{Error, Result};
 use std::fmt::Debug;
 
@@ -63,12 +64,91 @@ fn invert_clock<S: Schedule + ?Sized>(schedule: &S, clock: f64) -> f64 {
     t
 }
 
-/// Reads a schedule as it is written on the command line and in Python.
-///
-/// ```text
-/// linear:β₀:β₁[:T]   song:β_min:β_max[:T]   scaled-linear:β₀:β₁[:T]   constant:β[:T]   (T = 1)
-/// cosine[:T]  (T = 0.9946)                  edm[:σ_max]  (σ_max = 80)
-/// ```
+fn boxed<S: Schedule + 'static>(schedule: Result<S>) -> Option<Result<Box<dyn Schedule>>> {
+    Some(schedule.map(|schedule| Box::new(schedule) as Box<dyn Schedule>))
+}
+
+/// The names of the schedules.
+pub const SCHEDULE_NAMES: Names<Box<dyn Schedule>> = Names {
+    what: "the schedule",
+    rows: &[
+        Named {
+            name: "linear",
+            aliases: &[],
+            grammar: ":β0:β1[:T]",
+            help: "rate from β0 to β1, T = 1",
+            make: |values| match *values {
+                [start, end] => boxed(Linear::new(start, end, 1.0)),
+                [start, end, horizon] => boxed(Linear::new(start, end, horizon)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "song",
+            aliases: &["vpsde"],
+            grammar: ":βmin:βmax[:T]",
+            help: "linear in Song's β, twice ours, T = 1",
+            make: |values| match *values {
+                [min, max] => boxed(Linear::song(min, max, 1.0)),
+                [min, max, horizon] => boxed(Linear::song(min, max, horizon)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "scaled-linear",
+            aliases: &[],
+            grammar: ":β0:β1[:T]",
+            help: "√rate from √β0 to √β1, T = 1",
+            make: |values| match *values {
+                [start, end] => boxed(ScaledLinear::new(start, end, 1.0)),
+                [start, end, horizon] => boxed(ScaledLinear::new(start, end, horizon)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "constant",
+            aliases: &[],
+            grammar: ":β[:T]",
+            help: "rate β, T = 1",
+            make: |values| match *values {
+                [rate] => boxed(Linear::constant(rate, 1.0)),
+                [rate, horizon] => boxed(Linear::constant(rate, horizon)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "cosine",
+            aliases: &[],
+            grammar: "[:T]",
+            help: "squared cosine, T = 0.9946",
+            make: |values| match *values {
+                [] => boxed(SquaredCosine::new(SquaredCosine::HORIZON)),
+                [horizon] => boxed(SquaredCosine::new(horizon)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "edm",
+            aliases: &[],
+            grammar: "[:σmax]",
+            help: "σ/α = t, up to σmax = 80",
+            make: |values| match *values {
+                [] => boxed(VarianceExploding::new(80.0)),
+                [sigma_max] => boxed(VarianceExploding::new(sigma_max)),
+                _ => None,
+            },
+        },
+    ],
+    absent: &[Absent {
+        names: &["squaredcos_cap_v2"],
+        about: "diffusers' discrete cosine: give its configuration as config:FILE",
+        nearest: "cosine",
+    }],
+    beside: &["betas:FILE", "config:FILE", "config:preset:NAME"],
+};
+
+/// Reads a schedule as it is written on the command line and in Python: a name of [`SCHEDULE_NAMES`]
+/// with its values, or `config:preset:NAME` for that of an embedded diffusers configuration.
 ///
 /// # Errors
 /// An unknown name, a wrong number of values, a value that is no number or out of its domain.
@@ -78,35 +158,9 @@ fn invert_clock<S: Schedule + ?Sized>(schedule: &S, clock: f64) -> f64 {
 /// assert!((schedule.rate(1.0) - 10.0).abs() < 1e-15);
 /// ```
 pub fn parse_schedule(text: &str) -> Result<Box<dyn Schedule>> {
-    let mut parts = text.split(':');
-    let name = parts.next().unwrap_or_default();
-    if !["linear", "song", "scaled-linear", "constant", "cosine", "edm"].contains(&name) {
-        return Err(unknown_schedule(text));
-    }
-    let values = numbers("the schedule", text, parts)?;
-    Ok(match (name, values.as_slice()) {
-        ("linear", &[start, end]) => Box::new(Linear::new(start, end, 1.0)?),
-        ("linear", &[start, end, horizon]) => Box::new(Linear::new(start, end, horizon)?),
-        ("song", &[min, max]) => Box::new(Linear::song(min, max, 1.0)?),
-        ("song", &[min, max, horizon]) => Box::new(Linear::song(min, max, horizon)?),
-        ("scaled-linear", &[start, end]) => Box::new(ScaledLinear::new(start, end, 1.0)?),
-        ("scaled-linear", &[start, end, horizon]) => Box::new(ScaledLinear::new(start, end, horizon)?),
-        ("constant", &[rate]) => Box::new(Linear::constant(rate, 1.0)?),
-        ("constant", &[rate, horizon]) => Box::new(Linear::constant(rate, horizon)?),
-        ("cosine", &[]) => Box::new(SquaredCosine::new(SquaredCosine::HORIZON)?),
-        ("cosine", &[horizon]) => Box::new(SquaredCosine::new(horizon)?),
-        ("edm", &[]) => Box::new(VarianceExploding::new(80.0)?),
-        ("edm", &[sigma_max]) => Box::new(VarianceExploding::new(sigma_max)?),
-        _ => return Err(unknown_schedule(text)),
-    })
-}
-
-fn unknown_schedule(text: &str) -> Error {
-    Error::Name {
-        what: "schedule",
-        found: text.to_owned(),
-        known: "linear:β0:β1[:T], song:βmin:βmax[:T], scaled-linear:β0:β1[:T], constant:β[:T], cosine[:T], edm[:σmax]"
-            .to_owned(),
+    match text.strip_prefix("config:preset:") {
+        Some(preset) => Ok(Box::new(SchedulerConfig::preset(preset)?.schedule()?)),
+        None => SCHEDULE_NAMES.make(text),
     }
 }
 
