@@ -7,7 +7,7 @@ use common::{moved_to, normals, options, snapshots};
 use fokker::basis::FeatureSpec;
 use fokker::population::{
     Cloud, CouplingMethod, FitOptions, PairSpec, Potential, PredictOptions, Ridge, SCHEMES, Scheme,
-    Snapshots, TimeBasis, fit, predict, split_snapshots,
+    Snapshots, TimeBasis, fit, split_snapshots,
 };
 use fokker::{Error, Result};
 use ndarray::{Array1, Array2, array};
