@@ -25,7 +25,9 @@ __all__ = [
     "audit_lint",
     "audit_sample",
     "audit_tune",
+    "check_options",
     "displacement",
+    "distance",
     "energy_distance",
     "exact",
     "exact_distance",
@@ -93,6 +95,13 @@ def displacement(
     coupling: tuple[tuple[int, int], NDArray[np.int64], NDArray[np.int64], _Array],
     t: float,
 ) -> tuple[_Array, _Array]: ...
+def distance(
+    x: ArrayLike,
+    y: ArrayLike,
+    source_weights: ArrayLike | None,
+    target_weights: ArrayLike | None,
+    options: Any,
+) -> dict[str, Any]: ...
 def exact_distance(
     x: ArrayLike,
     y: ArrayLike,
@@ -230,6 +239,7 @@ def audit_tune(
 def audit_lint(
     sigmas: list[float] | None, text: str | None, steps: int | None, law: Law, scheme: str | None
 ) -> list[dict[str, Any]]: ...
+def check_options(command: str, options: dict[str, Any]) -> None: ...
 def option_fields(command: str) -> list[dict[str, Any]]: ...
 def spectral_fit(
     x: ArrayLike, weights: ArrayLike | None, options: dict[str, Any]

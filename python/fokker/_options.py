@@ -24,6 +24,7 @@ KEYWORDS = {
     "PopulationFit": ("population fit", ESTIMATOR),
     "PopulationPredict": ("population predict", {"seed": "random_state"}),
     "PopulationValidate": ("population validate", {}),
+    "TransportDistance": ("transport distance", {}),
 }
 
 
@@ -48,6 +49,7 @@ def takes(keywords: str, *, but: tuple[str, ...] = ()) -> Callable[[F], F]:
         ]
         function.__signature__ = own.replace(parameters=kept + given)  # type: ignore[attr-defined]
         listed = "\n".join(documented(name, field) for name, field in known.items())
+        function.options_of = keywords  # type: ignore[attr-defined]
         function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions\n-------\n{listed}\n"
         return function
 

@@ -39,15 +39,15 @@ mod _fokker {
     #[pymodule_export]
     use super::errors::{InputError, NumericalError};
     #[pymodule_export]
-    use super::options::option_fields;
+    use super::options::{check_options, option_fields};
     #[pymodule_export]
     use super::population::{PopulationFit, label_times, population_fit, population_validate};
     #[pymodule_export]
     use super::spectral::{PySpectralFit, SpectralMoments, spectral_fit};
     #[pymodule_export]
     use super::transport::{
-        displacement, energy_distance, exact, exact_distance, exact_in_batches, exact_matrix, floor,
-        kernel_discrepancy, median_distance, permutation_test, sinkhorn, sinkhorn_divergence,
+        displacement, distance, energy_distance, exact, exact_distance, exact_in_batches, exact_matrix,
+        floor, kernel_discrepancy, median_distance, permutation_test, sinkhorn, sinkhorn_divergence,
         sliced_wasserstein2, wasserstein_line,
     };
 }

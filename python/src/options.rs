@@ -1,8 +1,8 @@
 //! Options in as keyword arguments, results out: as the library's tables of fields and serde have them.
 
 use crate::errors::raise;
-use fokker::options::{Field, Options};
-use fokker::{Error, Result};
+use fokker::Error;
+use fokker::options::{Described, Field, Options};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -109,13 +109,27 @@ fn dictionary<'py>(py: Python<'py>, map: &Map<String, Value>) -> PyResult<Bound<
     Ok(out)
 }
 
+fn described(py: Python, command: &str) -> PyResult<Described> {
+    let known = || fokker::commands().iter().map(|known| known.command).collect::<Vec<_>>().join(", ");
+    let found = fokker::commands().into_iter().find(|known| known.command == command);
+    let unknown = || Error::Name { what: "command", found: command.to_owned(), known: known() };
+    found.ok_or_else(|| raise(py, unknown()))
+}
+
 /// The fields of a command: name, help, type, default and aliases of each, for signatures and documents.
 #[pyfunction]
 #[pyo3(signature = (command))]
 pub fn option_fields<'py>(py: Python<'py>, command: &str) -> PyResult<Bound<'py, PyAny>> {
-    let fields = fokker::commands().into_iter().find(|known| known.command == command);
-    let known = || fokker::commands().iter().map(|known| known.command).collect::<Vec<_>>().join(", ");
-    let unknown = || Error::Name { what: "command", found: command.to_owned(), known: known() };
-    let found: Result<_> = fields.ok_or_else(unknown);
-    result(py, &found.map_err(|error| raise(py, error))?.fields)
+    result(py, &described(py, command)?.fields)
+}
+
+/// Reads options of a command, as its functions do.
+#[pyfunction]
+#[pyo3(signature = (command, options))]
+pub fn check_options(py: Python, command: &str, options: &Bound<PyDict>) -> PyResult<()> {
+    let mut map = Map::new();
+    for (name, value) in options {
+        map.insert(name.extract()?, plain(&value)?.unwrap_or(Value::Null));
+    }
+    (described(py, command)?.check)(&map).map_err(|error| raise(py, error))
 }

@@ -23,4 +23,5 @@ def command(tmp_path_factory):
         return done.stdout
 
     run.folder = folder
+    run.program = str(program)
     return run

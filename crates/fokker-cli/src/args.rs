@@ -5,7 +5,7 @@ mod population;
 mod spectral;
 mod transport;
 
-pub use given::Given;
+pub use given::{Given, sentence};
 pub use population::{
     PopulationCommand, PopulationFitArguments, PredictArguments, SimulateArguments, SnapshotArguments,
     ValidateArguments,
@@ -13,9 +13,7 @@ pub use population::{
 pub use spectral::{
     DensityArguments, DrawArguments, FitArguments, ProblemArguments, ScoreArguments, SpectralCommand,
 };
-pub use transport::{
-    CloudArguments, CostName, CoupleArguments, DistanceArguments, MetricName, TransportCommand,
-};
+pub use transport::{CloudArguments, CoupleArguments, DistanceArguments, TransportCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fokker::process::{SCHEDULE_NAMES, SPACING_NAMES};
@@ -94,9 +92,26 @@ pub enum Command {
     /// Energies of populations from snapshots at several times: fit, predict, validate
     #[command(subcommand, after_help = "Example:\n  fokker population validate cells.csv")]
     Population(PopulationCommand),
+    /// How a saved result was made: its options, what was chosen, its data
+    #[command(after_help = SHOW_HELP)]
+    Show(ShowArguments),
     /// Optimal transport between two clouds of points: distances and couplings
     #[command(subcommand, after_help = "Example:\n  fokker transport distance a.csv b.csv")]
     Transport(TransportCommand),
+}
+
+const SHOW_HELP: &str = "\
+Example:
+  fokker show energy.safetensors
+
+The same options and data give the same file again, to the bit
+JSON: kind, layout, receipt: null, or command, version, options, chosen, data [rows, columns, crc32]";
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// A result that was saved by a fit (.safetensors)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

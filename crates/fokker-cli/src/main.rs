@@ -13,7 +13,10 @@ use std::process::ExitCode;
 /// Exit codes: 0 done, 1 numerical failure, interruption, lost output or an error found by `audit
 /// lint`, 2 wrong usage or input.
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(error),
+    };
     // The pool is built once, before anything uses it.
     let variable = std::env::var("RAYON_NUM_THREADS").ok();
     let threads = fokker::thread_count(arguments.global.threads, variable.as_deref());
@@ -28,6 +31,15 @@ fn main() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Says what is wrong with the arguments: the library's own sentence where it has one.
+fn refuse(error: clap::Error) -> ExitCode {
+    match args::sentence(&error) {
+        Some(sentence) => eprintln!("fokker: {sentence}"),
+        None => error.exit(),
+    }
+    ExitCode::from(2)
 }
 
 /// A reader that has seen enough (`fokker … | head`) is no error.

@@ -25,6 +25,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod blocks;
+mod cloud;
 mod error;
 mod limits;
 mod merge;
@@ -48,10 +49,12 @@ pub mod transport;
 
 pub(crate) use blocks::in_parallel;
 pub use blocks::{ArrayBlocks, Blocks, pixel};
+pub use cloud::{Cloud, CloudView};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub(crate) use limits::{all_finite, finite};
 pub use merge::Merge;
+pub use saved::{Inspected, inspect};
 pub use task::{Monitor, Task};
 pub use text::shortest;
 pub use threads::thread_count;
@@ -63,6 +66,9 @@ pub fn commands() -> Vec<options::Described> {
         Described::of::<population::FitOptions>(),
         Described::of::<population::PredictOptions>(),
         Described::of::<population::ValidateOptions>(),
+        Described::of::<problems::SimulateOptions>(),
+        Described::of::<transport::DistanceOptions>(),
+        Described::of::<transport::CoupleOptions>(),
     ]
 }
 

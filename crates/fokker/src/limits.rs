@@ -24,6 +24,10 @@ impl Limits {
     pub const EVALUATIONS: usize = 10_000_000;
     /// Score evaluations for which a grid is tuned, a step at a time.
     pub const TUNED_EVALUATIONS: usize = 10_000;
+    /// Random directions of a sliced distance.
+    pub const DIRECTIONS: usize = 10_000_000;
+    /// Random splits or permutations.
+    pub const REPEATS: usize = 100_000;
     /// Columns of data, and pixels times channels of an image: one row of them is half a gigabyte.
     pub const COLUMNS: usize = 1 << 26;
     /// Bytes of one result.

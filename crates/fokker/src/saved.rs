@@ -8,6 +8,7 @@
 //! for one case in 2³². Files from before there was one are still read, and are recognised by the
 //! lack of both the array and the envelope's mark, which no single flip can bring about.
 
+use crate::options::Receipt;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayViewD};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -70,6 +71,60 @@ fn is_whole(bytes: &[u8]) -> bool {
     bytes.split_last_chunk::<4>().is_some_and(|(rest, last)| crc32fast::hash(rest).to_le_bytes() == *last)
 }
 
+/// What a saved result says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspected {
+    /// What was saved, such as "population energy".
+    pub kind: String,
+    /// Version of the layout of this kind.
+    pub layout: u32,
+    /// How it was made; none in files of versions that kept none, and for results of no command.
+    pub receipt: Option<Receipt>,
+}
+
+/// Reads what any saved result says of itself.
+///
+/// # Errors
+/// Bytes that fokker did not write, or that are damaged.
+///
+/// ```
+/// use fokker::{Task, inspect, population::*};
+/// let x = ndarray::Array2::from_shape_fn((40, 1), |(i, _)| i as f64);
+/// let clouds = vec![Cloud::new(x.clone(), None)?, Cloud::new(x * 0.9, None)?];
+/// let snapshots = Snapshots::new(vec![0.0, 1.0], clouds)?;
+/// let options = FitOptions { potential: "poly:2".parse()?, ..Default::default() };
+/// let saved = fit(&snapshots, &options, Task::silent())?.energy.to_bytes();
+/// let receipt = inspect(&saved)?.receipt.unwrap();
+/// // The same options and data give the same bytes.
+/// assert_eq!(receipt.data, snapshots.digest());
+/// assert_eq!(fit(&snapshots, &receipt.options()?, Task::silent())?.energy.to_bytes(), saved);
+/// # Ok::<(), fokker::Error>(())
+/// ```
+pub fn inspect(bytes: &[u8]) -> Result<Inspected> {
+    let (_, envelope) = opened(bytes, "saved result")?;
+    let receipt = envelope.description.get("receipt").filter(|receipt| !receipt.is_null());
+    let receipt = receipt.map(|receipt| serde_json::from_value(receipt.clone())).transpose();
+    let damaged = |e| Error::Parse { what: "saved result", reason: format!("its receipt is damaged ({e})") };
+    Ok(Inspected { kind: envelope.kind, layout: envelope.version, receipt: receipt.map_err(damaged)? })
+}
+
+/// The arrays and the envelope of a saved result, whole.
+fn opened<'a>(bytes: &'a [u8], what: &'static str) -> Result<(SafeTensors<'a>, Envelope<serde_json::Value>)> {
+    let parse = |reason: String| Error::Parse { what, reason };
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|e| parse(format!("it is no whole safetensors file ({e}); save it again")))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| parse(e.to_string()))?;
+    let text = header.metadata().as_ref().and_then(|map| map.get(KEY));
+    let text = text.ok_or_else(|| parse("fokker did not write it; give a result of `fit`".into()))?;
+    // The kind first: the description of another kind has another shape.
+    let envelope: Envelope<serde_json::Value> =
+        serde_json::from_str(text).map_err(|e| parse(format!("its description is damaged ({e})")))?;
+    if (envelope.checked || tensors.tensor(CHECKSUM).is_ok()) && !is_whole(bytes) {
+        return Err(parse("its bytes do not have its checksum: it is damaged; copy or save it again".into()));
+    }
+    Ok((tensors, envelope))
+}
+
 /// A saved result being read.
 pub(crate) struct Saved<'a> {
     tensors: SafeTensors<'a>,
@@ -80,19 +135,7 @@ impl<'a> Saved<'a> {
     /// Opens bytes that must hold the given kind; the description comes with them.
     pub fn open<D: DeserializeOwned>(bytes: &'a [u8], kind: &'static str, version: u32) -> Result<(Self, D)> {
         let parse = |reason: String| Error::Parse { what: kind, reason };
-        let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|e| parse(format!("it is no whole safetensors file ({e}); save it again")))?;
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| parse(e.to_string()))?;
-        let text = header.metadata().as_ref().and_then(|map| map.get(KEY));
-        let text = text.ok_or_else(|| parse("fokker did not write it; give a result of `fit`".into()))?;
-        // The kind first: the description of another kind has another shape.
-        let envelope: Envelope<serde_json::Value> =
-            serde_json::from_str(text).map_err(|e| parse(format!("its description is damaged ({e})")))?;
-        if (envelope.checked || tensors.tensor(CHECKSUM).is_ok()) && !is_whole(bytes) {
-            return Err(parse(
-                "its bytes do not have its checksum: it is damaged; copy or save it again".into(),
-            ));
-        }
+        let (tensors, envelope) = opened(bytes, kind)?;
         if envelope.kind != kind {
             return Err(parse(format!("it holds a {:?}", envelope.kind)));
         }

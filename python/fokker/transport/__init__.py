@@ -13,6 +13,7 @@ task                             function
 ===============================  ==========================================================================
 optimal coupling                 :func:`exact`, :func:`exact_in_batches`
 entropic, unbalanced coupling    :func:`sinkhorn`
+any distance by its name         :func:`distance`
 distance                         :func:`wasserstein`, :func:`exact_distance`, :func:`wasserstein_line`,
                                  :func:`sliced_wasserstein2`, :func:`sinkhorn_divergence`
 distance without coupling        :func:`energy_distance`, :func:`kernel_discrepancy`,
@@ -28,9 +29,11 @@ from __future__ import annotations
 
 from ._couplings import Coupling, Entropic, displacement, exact, exact_in_batches, interpolate, sinkhorn
 from ._distances import (
+    Distance,
     Divergence,
     ExactDistance,
     Floor,
+    distance,
     energy_distance,
     exact_distance,
     floor,
@@ -45,11 +48,13 @@ from ._distances import (
 
 __all__ = [
     "Coupling",
+    "Distance",
     "Divergence",
     "Entropic",
     "ExactDistance",
     "Floor",
     "displacement",
+    "distance",
     "energy_distance",
     "exact",
     "exact_distance",

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
 
 from .. import _fokker
 from .._checked import checked
+from .._options import takes
 from ._couplings import strength_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .._keywords import TransportDistance
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,54 @@ class Floor:
     sd: float | None
     #: Number of random splits.
     repeats: int
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Any distance, with what is known of its error and what chance gives."""
+
+    #: Its name.
+    metric: str
+    #: Its value.
+    value: float
+    #: The true value is in [value − gap, value]; of exact distances only.
+    gap: float | None
+    #: How far the value can be trusted, in words.
+    certificate: str
+    #: Number of points of x.
+    n: int
+    #: Number of points of y.
+    m: int
+    #: The same distance between random halves of x, when it was asked for: mean, sd, repeats.
+    floor: Floor | None
+    #: Of the permutation test that both are samples of one law, when the floor was asked for.
+    p_value: float | None
+    #: Permutations of that test.
+    permutations: int
+
+
+@takes("TransportDistance")
+def distance(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    source_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    **options: Unpack[TransportDistance],
+) -> Distance:
+    """Any distance of two weighted clouds x ``[n, d]`` and y ``[m, d]`` by its name, as the command line gives it.
+
+    With ``floor=True`` beside what chance gives: the same distance between random halves of x, and the
+    p-value of a permutation test.
+
+    >>> import fokker
+    >>> found = fokker.transport.distance([[0.0], [1.0]], [[3.0], [4.0]], metric="w1")
+    >>> round(found.value, 12), found.n, found.floor
+    (3.0, 2, None)
+    """
+    found = _fokker.distance(x, y, source_weights, target_weights, options)
+    chance = None if found["floor"] is None else Floor(**found["floor"])
+    return Distance(**{**found, "floor": chance})
 
 
 @checked

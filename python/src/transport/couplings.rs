@@ -4,25 +4,13 @@ use super::{Clouds, Object, Pair};
 use crate::convert::{matrix, optional};
 use crate::work::run;
 use fokker::transport::{
-    self, BatchOptions, Certificate, Cost, Coupling, ExactOptions, SinkhornOptions, SinkhornStatus, Strength,
+    self, BatchOptions, Certificate, Coupling, ExactOptions, SinkhornOptions, SinkhornStatus, Strength,
 };
 use fokker::{Error, Result};
 use ndarray::{Array1, Array2};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-fn cost_of(name: &str) -> Result<Cost> {
-    match name {
-        "squared-euclidean" => Ok(Cost::SquaredEuclidean),
-        "euclidean" => Ok(Cost::Euclidean),
-        _ => Err(Error::Name {
-            what: "cost",
-            found: name.to_owned(),
-            known: "squared-euclidean, euclidean".into(),
-        }),
-    }
-}
 
 fn described<'py>(py: Python<'py>, coupling: Coupling) -> PyResult<Bound<'py, PyDict>> {
     let out = PyDict::new(py);
@@ -54,7 +42,7 @@ pub fn exact<'py>(
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let pair = clouds.pair();
     let coupling =
-        run(py, |watch| transport::exact(pair.x, pair.y, cost_of(cost)?, &pair.options(watch.task())))?;
+        run(py, |watch| transport::exact(pair.x, pair.y, cost.parse()?, &pair.options(watch.task())))?;
     described(py, coupling)
 }
 
@@ -92,7 +80,7 @@ pub fn exact_in_batches<'py>(
     let clouds = Clouds::new(x, y, None, None)?;
     let Pair { x, y, .. } = clouds.pair();
     let coupling = run(py, |watch| {
-        transport::exact_in_batches(x, y, cost_of(cost)?, &BatchOptions { batch, seed, task: watch.task() })
+        transport::exact_in_batches(x, y, cost.parse()?, &BatchOptions { batch, seed, task: watch.task() })
     })?;
     described(py, coupling)
 }
@@ -129,7 +117,7 @@ pub fn sinkhorn<'py>(
             max_iterations,
             task: watch.task(),
         };
-        let found = transport::sinkhorn(x, y, cost_of(cost)?, &options)?;
+        let found = transport::sinkhorn(x, y, cost.parse()?, &options)?;
         let shape = (x.nrows(), y.nrows());
         let plan = plan.then(|| Array2::from_shape_fn(shape, |(i, j)| found.entry(i, j)));
         Ok((found, plan))

@@ -3,19 +3,16 @@
 use super::{Clouds, Object, Pair};
 use crate::convert::{optional, rows, vector};
 use crate::errors::raise;
+use crate::options::{given, result};
 use crate::work::run;
 use fokker::transport::{
-    self, Cost, PermutationOptions, Sample, SinkhornOptions, SinkhornStatus, SlicedOptions, Strength,
+    self, Cost, DistanceOptions, PermutationOptions, SinkhornOptions, SlicedOptions, Strength,
 };
-use fokker::{Error, Result};
+use fokker::{CloudView, Error, Limits, Result, Task};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::cell::RefCell;
-
-/// Most random directions, and random splits: what is kept for each must fit into memory.
-const MOST_DIRECTIONS: usize = 10_000_000;
-const MOST_REPEATS: usize = 100_000;
 
 /// The cost whose root W_p is.
 fn cost_of_power(p: usize) -> Result<Cost> {
@@ -26,11 +23,22 @@ fn cost_of_power(p: usize) -> Result<Cost> {
     }
 }
 
-fn check_count(name: &'static str, count: usize, most: usize) -> Result<()> {
-    if (1..=most).contains(&count) {
-        return Ok(());
-    }
-    Err(Error::Argument { name, requirement: format!("from 1 to {most}"), found: count as f64 })
+/// Any distance by its name, beside what chance gives, as a dictionary.
+#[pyfunction]
+#[pyo3(signature = (x, y, source_weights, target_weights, options))]
+pub fn distance<'py>(
+    py: Python<'py>,
+    x: Object<'_, 'py>,
+    y: Object<'_, 'py>,
+    source_weights: Option<Object<'_, 'py>>,
+    target_weights: Option<Object<'_, 'py>>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let options: DistanceOptions = given(options)?;
+    let clouds = Clouds::new(x, y, source_weights, target_weights)?;
+    let (source, target) = clouds.pair().views();
+    let found = run(py, |watch| transport::distance(source, target, &options, watch.task()))?;
+    result(py, &found)
 }
 
 /// W₁ or W₂ between two clouds, and its gap.
@@ -89,7 +97,7 @@ pub fn sliced_wasserstein2<'py>(
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let Pair { x, y, source_weights, target_weights } = clouds.pair();
     run(py, |watch| {
-        check_count("directions", directions, MOST_DIRECTIONS)?;
+        Limits::count("directions", directions, Limits::DIRECTIONS)?;
         let options = SlicedOptions { directions, seed, source_weights, target_weights, task: watch.task() };
         transport::sliced_wasserstein2(x, y, &options)
     })
@@ -155,7 +163,7 @@ pub fn sinkhorn_divergence<'py>(
     target_weights: Option<Object<'_, 'py>>,
     tolerance: f64,
     max_iterations: usize,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
     let Pair { x, y, source_weights, target_weights } = clouds.pair();
     let epsilon = if relative { Strength::Relative(epsilon) } else { Strength::Absolute(epsilon) };
@@ -171,12 +179,7 @@ pub fn sinkhorn_divergence<'py>(
         };
         transport::sinkhorn_divergence(x, y, Cost::SquaredEuclidean, &options)
     })?;
-    let out = PyDict::new(py);
-    out.set_item("value", found.value)?;
-    out.set_item("epsilon", found.epsilon)?;
-    out.set_item("converged", found.status == SinkhornStatus::Converged)?;
-    out.set_item("marginal_error", found.marginal_error)?;
-    Ok(out)
+    result(py, &found)
 }
 
 /// A distance of Python between random halves of a sample: (mean, sd, repeats).
@@ -194,16 +197,17 @@ pub fn floor<'py>(
     weights: Option<Object<'_, 'py>>,
 ) -> PyResult<(f64, Option<f64>, usize)> {
     let (rows, weights) = (rows(sample, "sample")?, optional(weights, "weights")?);
-    let sample = (rows.as_array(), weights.as_ref().map(|weights| weights.as_array()));
+    let weights = weights.as_ref().map(|weights| weights.as_array());
+    let sample = CloudView { x: rows.as_array(), weights };
     let failed = RefCell::new(None);
-    let measure = |first: Sample, second: Sample| {
+    let measure = |first: CloudView, second: CloudView| {
         sampled(distance, first, second).map_err(|error| {
             failed.replace(Some(error));
             Error::Interrupted
         })
     };
-    let found = check_count("repeats", repeats, MOST_REPEATS)
-        .and_then(|()| transport::weighted_floor(sample, repeats, seed, measure));
+    let found = Limits::count("repeats", repeats, Limits::REPEATS)
+        .and_then(|repeats| transport::weighted_floor(sample, repeats, seed, measure));
     match (failed.take(), found) {
         (Some(error), _) => Err(error),
         (None, Ok(floor)) => Ok((floor.mean, floor.sd, floor.repeats)),
@@ -228,23 +232,17 @@ pub fn permutation_test<'py>(
     target_weights: Option<Object<'_, 'py>>,
 ) -> PyResult<f64> {
     let clouds = Clouds::new(x, y, source_weights, target_weights)?;
-    let Pair { x, y, source_weights, target_weights } = clouds.pair();
+    let (source, target) = clouds.pair().views();
     let failed = RefCell::new(None);
-    let measure = |first: Sample, second: Sample| {
+    let measure = |first: CloudView, second: CloudView| {
         sampled(distance, first, second).map_err(|error| {
             failed.replace(Some(error));
             Error::Interrupted
         })
     };
-    let found = check_count("permutations", permutations, MOST_REPEATS).and_then(|()| {
-        let options = PermutationOptions {
-            permutations,
-            seed,
-            source_weights,
-            target_weights,
-            task: fokker::Task::silent(),
-        };
-        transport::permutation_test(x, y, &options, measure)
+    let found = Limits::count("permutations", permutations, Limits::REPEATS).and_then(|permutations| {
+        let options = PermutationOptions { permutations, seed };
+        transport::permutation_test(source, target, &options, Task::silent(), measure)
     });
     match (failed.take(), found) {
         (Some(error), _) => Err(error),
@@ -253,14 +251,14 @@ pub fn permutation_test<'py>(
 }
 
 /// `distance(x, y)` of Python, with weights as keywords where there are any.
-fn sampled(distance: Object, (x, a): Sample, (y, b): Sample) -> PyResult<f64> {
+fn sampled(distance: Object, x: CloudView, y: CloudView) -> PyResult<f64> {
     let py = distance.py();
     let keywords = PyDict::new(py);
-    for (name, weights) in [("source_weights", a), ("target_weights", b)] {
+    for (name, weights) in [("source_weights", x.weights), ("target_weights", y.weights)] {
         if let Some(weights) = weights {
             keywords.set_item(name, weights.to_owned().into_pyarray(py))?;
         }
     }
-    let points = (x.to_owned().into_pyarray(py), y.to_owned().into_pyarray(py));
+    let points = (x.x.to_owned().into_pyarray(py), y.x.to_owned().into_pyarray(py));
     distance.call(points, Some(&keywords))?.extract()
 }

@@ -5,13 +5,13 @@ mod distances;
 
 pub use couplings::{displacement, exact, exact_in_batches, exact_matrix, sinkhorn};
 pub use distances::{
-    energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, permutation_test,
+    distance, energy_distance, exact_distance, floor, kernel_discrepancy, median_distance, permutation_test,
     sinkhorn_divergence, sliced_wasserstein2, wasserstein_line,
 };
 
 use crate::convert::{optional, rows};
-use fokker::Task;
 use fokker::transport::ExactOptions;
+use fokker::{CloudView, Task};
 use ndarray::{ArrayView1, ArrayView2};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -60,7 +60,13 @@ impl<'py> Clouds<'py> {
     }
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// Both as the library takes them.
+    fn views(&self) -> (CloudView<'a>, CloudView<'a>) {
+        let source = CloudView { x: self.x, weights: self.source_weights };
+        (source, CloudView { x: self.y, weights: self.target_weights })
+    }
+
     fn options<'b>(&'b self, task: Task<'b>) -> ExactOptions<'b> {
         ExactOptions {
             source_weights: self.source_weights.map(|weights| weights.reborrow()),

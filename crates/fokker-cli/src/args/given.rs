@@ -1,7 +1,8 @@
 //! The options of the library as arguments: made from their table of fields.
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use fokker::options::{Field, Kind, Options};
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ impl<T: Options> FromArgMatches for Given<T> {
                         self.0.set_words(name, &words.join(","))
                     }
                 };
-                set.map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+                set.map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))?;
             }
         }
         Ok(())
@@ -129,5 +130,24 @@ fn words(value: &Value) -> Option<String> {
         Value::Array(items) if items.is_empty() => None,
         Value::Array(items) => items.iter().map(words).collect::<Option<Vec<_>>>().map(|all| all.join(",")),
         value => Some(value.to_string()),
+    }
+}
+
+/// What the library says of arguments that it refuses; none where they are no options of its own.
+pub fn sentence(error: &clap::Error) -> Option<String> {
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        // Raised by an option's own words.
+        (ErrorKind::ValueValidation, None) => {
+            error.to_string().strip_prefix("error: ").map(|text| text.trim_end().to_owned())
+        }
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) => {
+            let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+            let known = fokker::commands().into_iter();
+            let mut asked = known.filter(|known| words.join(" ").starts_with(known.command));
+            let name = typed.strip_prefix("--")?.split('=').next()?.replace('-', "_");
+            let map = serde_json::Map::from_iter([(name, Value::Null)]);
+            Some((asked.next()?.check)(&map).err()?.to_string())
+        }
+        _ => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::Given;
 use clap::{Args, Subcommand};
 use fokker::population::{FitOptions, PredictOptions, ValidateOptions};
+use fokker::problems::SimulateOptions;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -137,33 +138,8 @@ pub struct ValidateArguments {
 
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
-    /// Potential V
-    #[arg(long, value_name = "NAME", default_value = "flat")]
-    pub potential: String,
-    /// Interaction W, a function of the difference of two particles
-    #[arg(long, value_name = "NAME")]
-    pub interaction: Option<String>,
-    /// Temperature θ
-    #[arg(long, default_value_t = 0.0, value_name = "X", allow_negative_numbers = true)]
-    pub temperature: f64,
-    /// Particles of every snapshot
-    #[arg(value_parser = super::count, long, default_value_t = 2000, value_name = "N")]
-    pub particles: usize,
-    /// Snapshots, the one at time 0 included
-    #[arg(value_parser = super::count, long, default_value_t = 6, value_name = "N")]
-    pub snapshots: usize,
-    /// Time between snapshots
-    #[arg(long, default_value_t = 0.01, value_name = "T", allow_negative_numbers = true)]
-    pub interval: f64,
-    /// Euler steps in every interval
-    #[arg(value_parser = super::count, long, default_value_t = 1, value_name = "N")]
-    pub sub_steps: usize,
-    /// Dimension
-    #[arg(value_parser = super::count, long, default_value_t = 2, value_name = "D")]
-    pub dim: usize,
-    /// The same particles in all snapshots, as in the benchmark of JKOnet*
-    #[arg(long)]
-    pub paired: bool,
+    #[command(flatten)]
+    pub options: Given<SimulateOptions>,
     /// Save snapshots here (.npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

@@ -1,6 +1,8 @@
 //! What can be typed after `fokker transport`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use super::Given;
+use clap::{Args, Subcommand};
+use fokker::transport::{CoupleOptions, DistanceOptions};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -26,8 +28,8 @@ Examples:
 Clouds: one point per row, as 0.5,1.2 (see A and B for the formats)
 Floor: the distance between two random halves of A; distances about as large say nothing;
   with it the p-value of A and B being samples of one law, by permutations (as many distances)
-JSON: metric, value, gap (null but for w1 and w2), n, m, seconds (of the value alone),
-  floor: null, or mean, sd (of one split), repeats; p_value: null, or its number; permutations";
+JSON: metric, value, gap (null but for w1 and w2), certificate, n, m, floor: null, or mean, sd (of
+  one split), repeats; p_value: null, or its number; permutations, seconds";
 
 const COUPLE_HELP: &str = "\
 Examples:
@@ -36,7 +38,7 @@ Examples:
 
 plan.npz: source, target (rows of A and B, from 0), mass (sum 1) of every entry of the plan;
   dual_source, dual_target: one potential per point, dual_source[i] + dual_target[j] <= cost[i, j]
-JSON: cost, gap, marginal_error, n, m, entries, seconds, output";
+JSON: cost, gap, smallest_reduced_cost, marginal_error, n, m, entries, seconds, output";
 
 /// Two clouds and their weights.
 #[derive(Debug, Args)]
@@ -70,58 +72,17 @@ impl CloudArguments {
 pub struct DistanceArguments {
     #[command(flatten)]
     pub clouds: CloudArguments,
-    /// Distance
-    #[arg(long, default_value = "w2", value_name = "NAME")]
-    pub metric: MetricName,
-    /// Entropic strength of sinkhorn, in units of the squared distance
-    #[arg(long, value_name = "X", allow_negative_numbers = true, conflicts_with = "relative_epsilon")]
-    pub epsilon: Option<f64>,
-    /// Entropic strength of sinkhorn, in multiples of the median squared distance [default: 0.05]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub relative_epsilon: Option<f64>,
-    /// Random directions of sliced-w2 [default: 256]
-    #[arg(value_parser = super::count, long, value_name = "N")]
-    pub directions: Option<usize>,
-    /// Width of the Gaussian kernel of mmd [default: the median distance between A and B]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub bandwidth: Option<f64>,
-    /// Also the distance between two random halves of A, to read the number against
-    #[arg(long)]
-    pub floor: bool,
-    /// Random splits for the floor
-    #[arg(value_parser = super::count, long, default_value_t = 10, value_name = "N", requires = "floor")]
-    pub repeats: usize,
-    /// With the floor, permutations for the p-value; each costs a distance, 0 leaves it out
-    #[arg(value_parser = super::count, long, default_value_t = 99, value_name = "N", requires = "floor")]
-    pub permutations: usize,
+    #[command(flatten)]
+    pub options: Given<DistanceOptions>,
 }
 
 #[derive(Debug, Args)]
 pub struct CoupleArguments {
     #[command(flatten)]
     pub clouds: CloudArguments,
-    /// Cost of moving a unit of mass from x to y: |x − y|² or |x − y|
-    #[arg(long, default_value = "squared-euclidean", value_name = "NAME")]
-    pub cost: CostName,
+    #[command(flatten)]
+    pub options: Given<CoupleOptions>,
     /// Save the plan here (.npz), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-}
-
-/// Distances between clouds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MetricName {
-    W1,
-    W2,
-    SlicedW2,
-    Energy,
-    Mmd,
-    Sinkhorn,
-}
-
-/// Ground costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CostName {
-    SquaredEuclidean,
-    Euclidean,
 }

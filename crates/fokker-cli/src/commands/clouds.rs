@@ -3,8 +3,8 @@
 use crate::args::CloudArguments;
 use crate::files::{read_rows, read_vector};
 use anyhow::{Result, bail};
-use fokker::Task;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use fokker::{CloudView, Task};
+use ndarray::{Array1, Array2, Axis};
 use std::path::Path;
 use std::time::Instant;
 
@@ -20,15 +20,6 @@ pub struct Cloud {
     pub x: Array2<f64>,
     pub weights: Option<Array1<f64>>,
     description: String,
-}
-
-/// Two clouds of the same dimension.
-#[derive(Clone, Copy)]
-pub struct Pair<'a> {
-    pub x: ArrayView2<'a, f64>,
-    pub y: ArrayView2<'a, f64>,
-    pub a: Option<ArrayView1<'a, f64>>,
-    pub b: Option<ArrayView1<'a, f64>>,
 }
 
 /// Reads the two clouds and their weights.
@@ -57,6 +48,11 @@ impl Cloud {
         Ok(Cloud { name, x, weights, description })
     }
 
+    /// As the library takes it.
+    pub fn view(&self) -> CloudView<'_> {
+        CloudView { x: self.x.view(), weights: self.weights.as_ref().map(|weights| weights.view()) }
+    }
+
     /// The file and what it holds, for people.
     pub fn heading(&self) -> String {
         let weighted = if self.weights.is_some() { ", weighted" } else { "" };
@@ -79,55 +75,39 @@ fn read_weights(path: &Path, n: usize, cloud: &str) -> Result<Array1<f64>> {
     Ok(weights)
 }
 
-impl<'a> Pair<'a> {
-    pub fn new([a, b]: &'a [Cloud; 2]) -> Self {
-        let weights = |cloud: &'a Cloud| cloud.weights.as_ref().map(|weights| weights.view());
-        Pair { x: a.x.view(), y: b.x.view(), a: weights(a), b: weights(b) }
+/// What `work` will take, `permutations` times again and `repeats` times on halves of the first cloud, in
+/// seconds, when that is long: from samples of the clouds, by a power of the size.
+pub fn estimate(
+    x: CloudView,
+    y: CloudView,
+    repeats: usize,
+    permutations: usize,
+    work: impl Fn(CloudView, CloudView) -> fokker::Result<()>,
+) -> Option<f64> {
+    let pairs = |x: CloudView, y: CloudView| x.x.nrows() as f64 * y.x.nrows() as f64;
+    let (all, halves, whole) = (pairs(x, y), (x.x.nrows() / 2) as f64, (1 + permutations) as f64);
+    if whole * all + repeats as f64 * halves * halves < LONG {
+        return None;
     }
-
-    fn pairs(&self) -> f64 {
-        self.x.nrows() as f64 * self.y.nrows() as f64
-    }
-
-    /// What `work` will take, `permutations` times again and `repeats` times on halves of the first cloud, in
-    /// seconds, when that is long: from samples of the clouds, by a power of the size.
-    pub fn estimate(
-        &self,
-        repeats: usize,
-        permutations: usize,
-        work: impl Fn(&Pair) -> fokker::Result<()>,
-    ) -> Option<f64> {
-        let halves = (self.x.nrows() / 2) as f64;
-        let whole = (1 + permutations) as f64;
-        if whole * self.pairs() + repeats as f64 * halves * halves < LONG {
-            return None;
-        }
-        let measure = |points: f64| -> Option<(f64, f64)> {
-            let (x, a) = sample(self.x, self.a, points / self.pairs().sqrt())?;
-            let (y, b) = sample(self.y, self.b, points / self.pairs().sqrt())?;
-            let pair = Pair { x: x.view(), y: y.view(), a: Some(a.view()), b: Some(b.view()) };
-            let start = Instant::now();
-            work(&pair).ok()?;
-            Some((pair.pairs(), start.elapsed().as_secs_f64()))
-        };
-        let (small, large) = (measure(SAMPLE / 2.0)?, measure(SAMPLE)?);
-        let power = ((large.1 / small.1).ln() / (large.0 / small.0).ln()).clamp(1.0, 1.25);
-        let time = |pairs: f64| large.1 * (pairs / large.0).powf(power);
-        Some(whole * time(self.pairs()) + repeats as f64 * time(halves * halves))
-    }
+    let measure = |points: f64| -> Option<(f64, f64)> {
+        let (x, y) = (sample(x, points / all.sqrt())?, sample(y, points / all.sqrt())?);
+        let start = Instant::now();
+        work(x.view(), y.view()).ok()?;
+        Some((pairs(x.view(), y.view()), start.elapsed().as_secs_f64()))
+    };
+    let (small, large) = (measure(SAMPLE / 2.0)?, measure(SAMPLE)?);
+    let power = ((large.1 / small.1).ln() / (large.0 / small.0).ln()).clamp(1.0, 1.25);
+    let time = |pairs: f64| large.1 * (pairs / large.0).powf(power);
+    Some(whole * time(all) + repeats as f64 * time(halves * halves))
 }
 
 /// Every so many-th point with its weight; None when no weight is left.
-fn sample(
-    x: ArrayView2<f64>,
-    weights: Option<ArrayView1<f64>>,
-    fraction: f64,
-) -> Option<(Array2<f64>, Array1<f64>)> {
-    let n = x.nrows();
+fn sample(cloud: CloudView, fraction: f64) -> Option<fokker::Cloud> {
+    let n = cloud.x.nrows();
     let count = ((n as f64 * fraction).round() as usize).clamp(1, n);
     let chosen: Vec<usize> = (0..count).map(|k| k * n / count).collect();
-    let weights = weights.map_or_else(|| Array1::ones(count), |weights| weights.select(Axis(0), &chosen));
-    weights.iter().any(|&weight| weight > 0.0).then(|| (x.select(Axis(0), &chosen), weights))
+    let weights = cloud.weights.map(|weights| weights.select(Axis(0), &chosen));
+    fokker::Cloud::new(cloud.x.select(Axis(0), &chosen), weights.as_ref().map(|w| w.view())).ok()
 }
 
 /// Tells people how long they will wait.

@@ -1,56 +1,48 @@
 //! `fokker transport couple`: the optimal coupling of two clouds.
 
-use super::clouds::{self, Pair, announce, bound, digits, lines};
-use crate::args::{CostName, CoupleArguments, Global};
+use super::clouds::{self, announce, bound, digits, estimate, lines};
+use super::with;
+use crate::args::{CoupleArguments, Global};
 use crate::files::{Output, OutputFormat, Values, write_npz};
 use crate::progress::Progress;
 use anyhow::Result;
-use fokker::Task;
-use fokker::transport::{Cost, Coupling, ExactOptions, exact};
+use fokker::transport::{Coupling, ExactOptions, exact};
+use fokker::{CloudView, Task};
+use serde_json::json;
 use std::time::Instant;
 
 /// Runs the command.
 pub fn run(arguments: &CoupleArguments, global: &Global) -> Result<String> {
     let inputs = arguments.clouds.files();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Npz], &inputs)?;
-    let both = clouds::read(&arguments.clouds, Progress::new(global.quiet).task())?;
-    let pair = Pair::new(&both);
-    let (n, m) = (pair.x.nrows(), pair.y.nrows());
+    let [a, b] = &clouds::read(&arguments.clouds, Progress::new(global.quiet).task())?;
+    let (x, y) = (a.view(), b.view());
     let name = output.as_ref().map(Output::name);
     if global.dry_run {
-        let plan = serde_json::json!({ "n": n, "m": m, "output": name });
+        let plan = json!({ "n": x.x.nrows(), "m": y.x.nrows(), "output": name });
         return Ok(match global.json {
             true => serde_json::to_string_pretty(&plan)? + "\n",
-            false => format!("would couple {} with {}\n", both[0].heading(), both[1].heading()),
+            false => format!("would couple {} with {}\n", a.heading(), b.heading()),
         });
     }
-    let solve = |pair: &Pair, task: Task| {
-        let options = ExactOptions { source_weights: pair.a, target_weights: pair.b, task };
-        exact(pair.x, pair.y, arguments.cost.into(), &options)
+    let cost = arguments.options.0.cost;
+    let solve = |x: CloudView, y: CloudView, task: Task| {
+        let (x, y) = (x.reborrow(), y.reborrow());
+        exact(x.x, y.x, cost, &ExactOptions { source_weights: x.weights, target_weights: y.weights, task })
     };
     if !global.quiet {
-        announce(pair.estimate(0, 0, |pair| solve(pair, Task::silent()).map(|_| ())));
+        announce(estimate(x, y, 0, 0, |x, y| solve(x, y, Task::silent()).map(|_| ())));
     }
     let start = Instant::now();
-    let coupling = solve(&pair, Progress::new(global.quiet).task())?;
+    let coupling = solve(x, y, Progress::new(global.quiet).task())?;
     let seconds = start.elapsed().as_secs_f64();
     output.as_ref().map_or(Ok(()), |output| save(output, &coupling))?;
-    let (cost, gap, entries) = (coupling.cost, coupling.certificate.gap, coupling.mass.len());
     if global.json {
-        let report = serde_json::json!({
-            "cost": cost,
-            "gap": gap,
-            "marginal_error": coupling.marginal_error,
-            "n": n,
-            "m": m,
-            "entries": entries,
-            "seconds": seconds,
-            "output": name,
-        });
-        return Ok(serde_json::to_string_pretty(&report)? + "\n");
+        return with(&coupling, json!({ "seconds": seconds, "output": name }));
     }
+    let (cost, gap, entries) = (coupling.cost, coupling.certificate.gap, coupling.mass.len());
     let mut report = vec![
-        ("clouds", format!("{} → {}", both[0].heading(), both[1].heading())),
+        ("clouds", format!("{} → {}", a.heading(), b.heading())),
         ("cost", digits(cost)),
         ("gap", format!("{}: by duality no coupling costs less than cost − gap", bound(gap))),
         ("entries", entries.to_string()),
@@ -70,13 +62,4 @@ fn save(output: &Output, coupling: &Coupling) -> Result<()> {
         ("dual_target", &Values::Numbers(&v)),
     ];
     write_npz(output, &arrays)
-}
-
-impl From<CostName> for Cost {
-    fn from(name: CostName) -> Self {
-        match name {
-            CostName::SquaredEuclidean => Cost::SquaredEuclidean,
-            CostName::Euclidean => Cost::Euclidean,
-        }
-    }
 }

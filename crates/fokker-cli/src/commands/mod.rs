@@ -9,11 +9,15 @@ mod law;
 mod lint;
 mod population;
 mod sampler;
+mod show;
 mod spectral;
 mod texture;
 mod tune;
 
 use crate::args::{Arguments, AuditCommand, Command, PopulationCommand, SpectralCommand, TransportCommand};
+
+use serde::Serialize;
+use serde_json::Value;
 
 /// What goes to stdout, and the exit code with which it was found.
 pub struct Outcome {
@@ -58,9 +62,19 @@ fn text(arguments: &Arguments) -> anyhow::Result<String> {
         Command::Spectral(SpectralCommand::Density(density)) => spectral::density(density, &arguments.global),
         Command::Spectral(SpectralCommand::Score(score)) => spectral::score(score, &arguments.global),
         Command::Spectral(SpectralCommand::Problem(problem)) => spectral::problem(problem, &arguments.global),
+        Command::Show(show) => show::run(show, &arguments.global),
         Command::Transport(TransportCommand::Distance(distance)) => {
             distance::run(distance, &arguments.global)
         }
         Command::Transport(TransportCommand::Couple(couple)) => couple::run(couple, &arguments.global),
     }
+}
+
+/// A result of the library as JSON, with what the command knows beside it.
+fn with(result: &impl Serialize, beside: Value) -> anyhow::Result<String> {
+    let mut all = serde_json::to_value(result)?;
+    if let (Some(all), Value::Object(beside)) = (all.as_object_mut(), beside) {
+        all.extend(beside);
+    }
+    Ok(serde_json::to_string_pretty(&all)? + "\n")
 }

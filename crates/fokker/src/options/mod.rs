@@ -195,10 +195,13 @@ macro_rules! options {
 pub(crate) use options;
 
 /// A command and its options, for faces that list them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Described {
     /// The command, such as "population fit".
     pub command: &'static str,
+    /// Reads options of it, as every face does.
+    #[serde(skip)]
+    pub check: fn(&Map<String, Value>) -> Result<()>,
     /// Its options.
     pub fields: Vec<DescribedField>,
 }
@@ -216,6 +219,8 @@ pub struct DescribedField {
     pub default: Value,
     /// Other names, and what is put before its value for each.
     pub aliases: &'static [(&'static str, &'static str)],
+    /// What is said of the value "?", which no option has; none where one has it.
+    pub refusal: Option<String>,
 }
 
 impl Described {
@@ -227,8 +232,10 @@ impl Described {
             python: field.kind.python(),
             default: defaults.get(field.name).unwrap_or(Value::Null),
             aliases: field.aliases,
+            refusal: O::default().set(field.name, &"?".into()).err().map(|error| error.to_string()),
         };
-        Described { command: O::COMMAND, fields: O::fields().into_iter().map(field).collect() }
+        let check = |map: &Map<String, Value>| O::from_map(map).map(|_| ());
+        Described { command: O::COMMAND, check, fields: O::fields().into_iter().map(field).collect() }
     }
 }
 

@@ -109,6 +109,7 @@ mod validate;
 mod verdict;
 mod weak;
 
+pub use crate::Cloud;
 pub use choose::Chosen;
 pub use energy::{Energy, InteractionTerm, PotentialTerm};
 pub use fit::{Fit, fit};
@@ -117,7 +118,7 @@ pub use labels::Labels;
 pub use options::{Components, CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
 pub use predict::{PredictOptions, predict};
 pub use predictions::{Lost, Metric, Predictions, RollOut, Step};
-pub use snapshots::{Cloud, Snapshots};
+pub use snapshots::Snapshots;
 pub use split::{split, split_snapshots};
 pub use validate::{HoldOut, ValidateOptions, Validation, validate};
 pub use verdict::{Comparison, Verdict};

@@ -1,66 +1,9 @@
 //! Clouds of particles at known times.
 
 use crate::options::{Digest, Digester};
-use crate::{Error, Result};
+use crate::{Cloud, Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 use std::borrow::Cow;
-
-/// The particles seen at one time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cloud {
-    /// Particles, `[n, d]`.
-    pub x: Array2<f64>,
-    /// Weights, `[n]`, of sum 1.
-    pub weights: Array1<f64>,
-    /// Sum of the weights as given; 1 when none were.
-    pub mass: f64,
-}
-
-impl Cloud {
-    /// Particles with equal weights or the given ones.
-    ///
-    /// # Errors
-    /// No particle or coordinate, an entry that is not finite, weights that do not fit, are
-    /// negative or sum to zero.
-    pub fn new(x: Array2<f64>, weights: Option<ArrayView1<f64>>) -> Result<Self> {
-        if x.is_empty() {
-            return Err(Error::Empty { name: "cloud" });
-        }
-        if let Some(((row, column), &value)) = x.indexed_iter().find(|(_, x)| !x.is_finite()) {
-            return Err(Error::NonFinite { name: "cloud", index: vec![row, column], value });
-        }
-        let mass = weights.map_or(1.0, |w| w.sum());
-        let weights = crate::statistics::normalised(weights, x.nrows())?;
-        if !mass.is_finite() {
-            let requirement = "finite".into();
-            return Err(Error::Argument { name: "the sum of the weights", requirement, found: mass });
-        }
-        Ok(Cloud { x, weights, mass })
-    }
-
-    /// Number n of particles.
-    pub fn len(&self) -> usize {
-        self.x.nrows()
-    }
-
-    /// Never: a cloud holds at least one particle.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// Rows that carry weight.
-    fn carrying(&self) -> Vec<usize> {
-        crate::statistics::carrying(self.weights.view())
-    }
-
-    /// The particles in the given rows, in that order; their mass is their share.
-    pub fn select(&self, rows: &[usize]) -> Result<Cloud> {
-        let weights = self.weights.select(Axis(0), rows);
-        let mut cloud = Cloud::new(self.x.select(Axis(0), rows), Some(weights.view()))?;
-        cloud.mass *= self.mass;
-        Ok(cloud)
-    }
-}
 
 /// Clouds μ_0, …, μ_T at increasing times; not the same particles, nor as many.
 ///

@@ -1,9 +1,12 @@
 //! The fifteen energies that fits of populations are compared on.
 
 use super::rows::{self, PointEnergy};
+use crate::options::text_option;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
 
 /// A benchmark energy, as potential V(v) or interaction W(v), v ∈ R^d.
 ///
@@ -201,6 +204,22 @@ impl BenchmarkEnergy {
         }
     }
 }
+
+impl FromStr for BenchmarkEnergy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        BenchmarkEnergy::parse(text)
+    }
+}
+
+impl fmt::Display for BenchmarkEnergy {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+text_option!(BenchmarkEnergy);
 
 impl PointEnergy for BenchmarkEnergy {
     fn check_columns(&self, dim: usize) -> Result<()> {

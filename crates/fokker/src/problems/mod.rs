@@ -16,5 +16,5 @@ pub use energies::BenchmarkEnergy;
 pub use ginzburg_landau::GinzburgLandau;
 pub use lattice::{Lattice, LatticeOptions, LatticeSample};
 pub use pattern::woven_pattern;
-pub use population::{Gradient, PopulationOptions, simulate_population};
+pub use population::{Gradient, PopulationOptions, SimulateOptions, simulate_benchmark, simulate_population};
 pub use spectra::{natural_image_spectrum, parse_spectrum};

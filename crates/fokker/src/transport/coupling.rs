@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// A coupling γ of two weighted clouds, as a list of (source, target, mass).
 ///
@@ -28,6 +29,21 @@ pub struct Coupling {
     pub marginal_error: f64,
     /// How far from optimal the coupling can be at most.
     pub certificate: Certificate,
+}
+
+/// Its figures; the entries and potentials are arrays, and saved as such.
+impl Serialize for Coupling {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Coupling", 7)?;
+        out.serialize_field("cost", &self.cost)?;
+        out.serialize_field("gap", &self.certificate.gap)?;
+        out.serialize_field("smallest_reduced_cost", &self.certificate.smallest_reduced_cost)?;
+        out.serialize_field("marginal_error", &self.marginal_error)?;
+        out.serialize_field("n", &self.shape.0)?;
+        out.serialize_field("m", &self.shape.1)?;
+        out.serialize_field("entries", &self.mass.len())?;
+        out.end()
+    }
 }
 
 /// Proof of optimality by duality: for feasible duals (`smallest_reduced_cost` ≥ 0 up to

@@ -6,19 +6,21 @@ use super::masses::Weights;
 use super::sinkhorn::{SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 use crate::{Error, Result};
 use ndarray::{ArrayView2, aview1};
+use serde::Serialize;
 
 /// Beyond this multiple of the median cost a value below its rounding is an error. Up to here the
 /// rounding is small next to the cost, and a value below it is that of equal clouds.
 const LARGE: f64 = 1e7;
 
 /// Debiased entropic divergence.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Divergence {
     /// The divergence, in units of the cost.
     pub value: f64,
     /// ε in units of the cost.
     pub epsilon: f64,
     /// Converged only when all three problems were.
+    #[serde(rename = "converged", serialize_with = "SinkhornStatus::as_flag")]
     pub status: SinkhornStatus,
     /// Largest marginal error of the three.
     pub marginal_error: f64,

@@ -7,6 +7,7 @@ use super::masses::{Weights, integer_masses};
 use super::merge::{merge, split};
 use super::pricing::{Query, Screen, cheapest_arcs};
 use super::solve::solve;
+use crate::options::options;
 use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, CowArray};
 
@@ -40,6 +41,14 @@ impl ExactOptions<'_> {
     pub(crate) fn laws(&self, n: usize, m: usize) -> Result<(Weights, Weights)> {
         let source = Weights::shares("source_weights", self.source_weights, n)?;
         Ok((source, Weights::shares("target_weights", self.target_weights, m)?))
+    }
+}
+
+options! {
+    /// Options of [`exact`] as a command.
+    "transport couple" => pub struct CoupleOptions {
+        /// Cost of moving a unit of mass from x to y: squared-euclidean, |x − y|², or euclidean, |x − y|
+        pub cost: Cost = Cost::SquaredEuclidean,
     }
 }
 

@@ -1,16 +1,15 @@
 //! The floor: how far apart two samples of one law are, so that a distance can be read.
 
-use super::permutation::Sample;
 use crate::limits::finite;
 use crate::statistics::shares;
-use crate::{Error, Result};
+use crate::{CloudView, Error, Result};
 use ndarray::{Array1, ArrayView2, Axis};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// Distance between two halves of one sample, repeated.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Floor {
     /// Mean over the repeats.
     pub mean: f64,
@@ -50,7 +49,7 @@ pub fn floor(
     seed: u64,
     distance: impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64>,
 ) -> Result<Floor> {
-    weighted_floor((sample, None), repeats, seed, |(first, _), (second, _)| distance(first, second))
+    weighted_floor(sample.into(), repeats, seed, |first, second| distance(first.x, second.x))
 }
 
 /// [`floor()`] of a weighted sample: weights stay with their points, and are divided by their sum in each half.
@@ -59,22 +58,24 @@ pub fn floor(
 /// As [`floor()`]; weights that do not fit, and what `distance` says of a half of weight zero.
 ///
 /// ```
-/// use fokker::transport::{ExactOptions, weighted_floor, wasserstein1};
+/// use fokker::{CloudView, transport::{ExactOptions, weighted_floor, wasserstein1}};
 /// use ndarray::{array, aview1};
 /// let (sample, weights) = (array![[0.0], [1.0]], array![3.0, 1.0]);
-/// let floor = weighted_floor((sample.view(), Some(weights.view())), 5, 0, |(x, a), (y, b)| {
-///     assert_eq!((a, b), (Some(aview1(&[1.0])), Some(aview1(&[1.0]))));
-///     wasserstein1(x, y, &ExactOptions { source_weights: a, target_weights: b, ..Default::default() })
+/// let weighted = CloudView { x: sample.view(), weights: Some(weights.view()) };
+/// let floor = weighted_floor(weighted, 5, 0, |a, b| {
+///     assert_eq!((a.weights, b.weights), (Some(aview1(&[1.0])), Some(aview1(&[1.0]))));
+///     wasserstein1(a.x, b.x, &ExactOptions::default())
 /// })?;
 /// assert_eq!(floor.mean, 1.0);
 /// # Ok::<(), fokker::Error>(())
 /// ```
 pub fn weighted_floor(
-    (sample, weights): Sample,
+    sample: CloudView,
     repeats: usize,
     seed: u64,
-    distance: impl Fn(Sample, Sample) -> Result<f64>,
+    distance: impl Fn(CloudView, CloudView) -> Result<f64>,
 ) -> Result<Floor> {
+    let CloudView { x: sample, weights } = sample;
     let n = sample.nrows();
     if n < 2 {
         let requirement = "a sample of at least two rows".to_string();
@@ -101,7 +102,8 @@ pub fn weighted_floor(
         let half = n / 2;
         let ((x, a), (y, b)) = (part(&order[..half]), part(&order[half..2 * half]));
         let (a, b) = (a.as_ref().map(|a| a.view()), b.as_ref().map(|b| b.view()));
-        distances.push(distance((x.view(), a), (y.view(), b))?);
+        distances
+            .push(distance(CloudView { x: x.view(), weights: a }, CloudView { x: y.view(), weights: b })?);
     }
     let mean = distances.iter().sum::<f64>() / repeats as f64;
     let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();

@@ -1,6 +1,10 @@
 //! Ground costs: evaluated pair by pair, or in tiles of reduced costs.
 
+use crate::options::text_option;
+use crate::{Error, Result};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
+use std::fmt;
+use std::str::FromStr;
 
 /// The cost of moving a unit of mass from one point to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +15,32 @@ pub enum Cost {
     /// c(x, y) = |x − y|, the cost of W₁.
     Euclidean,
 }
+
+impl FromStr for Cost {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.to_lowercase().replace('_', "-").as_str() {
+            "squared-euclidean" | "sqeuclidean" => Ok(Cost::SquaredEuclidean),
+            "euclidean" => Ok(Cost::Euclidean),
+            _ => {
+                let known = "squared-euclidean, euclidean".into();
+                Err(Error::Name { what: "cost", found: text.to_owned(), known })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Cost::SquaredEuclidean => "squared-euclidean",
+            Cost::Euclidean => "euclidean",
+        })
+    }
+}
+
+text_option!(Cost);
 
 /// Up to this dimension direct differences are as fast as matrix products.
 pub(crate) const DIRECT_DIMENSION: usize = 4;

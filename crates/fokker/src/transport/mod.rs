@@ -27,6 +27,7 @@
 //! |---|---|
 //! | optimal coupling | [`exact`], [`exact_matrix`], [`exact_in_batches`] |
 //! | entropic, unbalanced and semi-relaxed coupling | [`sinkhorn`], [`sinkhorn_divergence`] |
+//! | any distance by its name, beside what chance gives | [`distance()`] |
 //! | distance | [`wasserstein1`], [`wasserstein2`], [`wasserstein_line`], [`sliced_wasserstein2`], [`bures`] |
 //! | distance without coupling | [`energy_distance`], [`kernel_discrepancy`], [`median_distance`] |
 //! | how to read a distance | [`floor()`], [`weighted_floor`], [`permutation_test`] |
@@ -78,6 +79,7 @@ mod line;
 mod masses;
 mod median;
 mod merge;
+mod metric;
 mod nearest;
 mod newton;
 mod permutation;
@@ -97,7 +99,7 @@ pub use bures::bures;
 pub use coupling::{Certificate, Coupling};
 pub use distance::{ExactDistance, exact_distance, wasserstein1, wasserstein2};
 pub use divergence::{Divergence, sinkhorn_divergence};
-pub use exact::{ExactOptions, exact, exact_matrix};
+pub use exact::{CoupleOptions, ExactOptions, exact, exact_matrix};
 pub use floor::{Floor, floor, weighted_floor};
 pub use ground::Cost;
 pub use interpolation::displacement;
@@ -105,6 +107,7 @@ pub(crate) use kernel::mean_distances;
 pub use kernel::{energy_distance, kernel_discrepancy};
 pub use line::wasserstein_line;
 pub use median::median_distance;
-pub use permutation::{PermutationOptions, Sample, permutation_test};
+pub use metric::{Distance, DistanceOptions, Measure, Metric, distance};
+pub use permutation::{PermutationOptions, permutation_test};
 pub use sinkhorn::{Entropic, SinkhornOptions, SinkhornStatus, Strength, sinkhorn};
 pub use sliced::{SlicedOptions, sliced_wasserstein2};

@@ -10,6 +10,7 @@ use super::median::median_cost;
 use crate::{Error, Result, Task, all_finite, finite};
 use ndarray::{Array1, ArrayView1, ArrayView2};
 use rayon::prelude::*;
+use serde::Serializer;
 
 /// A strength in units of the cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,6 +100,11 @@ pub enum SinkhornStatus {
 }
 
 impl SinkhornStatus {
+    /// Whether it converged, for reports.
+    pub(super) fn as_flag<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self == SinkhornStatus::Converged)
+    }
+
     pub(crate) fn of(converged: bool) -> Self {
         if converged { SinkhornStatus::Converged } else { SinkhornStatus::IterationLimit }
     }

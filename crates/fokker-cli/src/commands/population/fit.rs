@@ -1,8 +1,9 @@
 //! `fokker population fit`.
 
-use super::{chosen_text, read, with};
+use super::{chosen_text, read};
 use crate::args::{Global, PopulationFitArguments};
 use crate::commands::clouds::{digits, lines};
+use crate::commands::with;
 use crate::files::{Output, OutputFormat, named, write_bytes};
 use crate::progress::Progress;
 use crate::report::wrapped;

@@ -15,8 +15,6 @@ use crate::files::{SnapshotOptions, TimedRows, named, read_snapshots};
 use anyhow::Result;
 use fokker::Task;
 use fokker::population::{Chosen, Ridge, Snapshots, TimeBasis};
-use serde::Serialize;
-use serde_json::Value;
 
 /// Snapshots, the rows they are made of, and a heading for people.
 fn read(arguments: &SnapshotArguments, task: Task) -> Result<(Snapshots, String)> {
@@ -36,15 +34,6 @@ fn read(arguments: &SnapshotArguments, task: Task) -> Result<(Snapshots, String)
     let heading =
         format!("{name} ({description})\n  times {}\n  particles {}", times.join(", "), sizes.join(", "));
     Ok((snapshots, heading))
-}
-
-/// A result of the library as JSON, with what the command knows beside it.
-fn with(result: &impl Serialize, beside: Value) -> Result<String> {
-    let mut all = serde_json::to_value(result)?;
-    if let (Some(all), Value::Object(beside)) = (all.as_object_mut(), beside) {
-        all.extend(beside);
-    }
-    Ok(serde_json::to_string_pretty(&all)? + "\n")
 }
 
 /// What was chosen, for people.

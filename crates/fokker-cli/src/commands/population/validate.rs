@@ -1,7 +1,8 @@
 //! `fokker population validate`.
 
-use super::{chosen_text, read, with};
+use super::{chosen_text, read};
 use crate::args::{Format, Global, ValidateArguments};
+use crate::commands::with;
 use crate::files::named;
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};

@@ -1,7 +1,9 @@
 //! Populations of particles that follow a known energy.
 
+mod benchmark;
 mod options;
 
+pub use benchmark::{SimulateOptions, simulate_benchmark};
 pub use options::PopulationOptions;
 
 use crate::sampling::{BLOCK, Noise};
