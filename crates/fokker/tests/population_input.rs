@@ -186,7 +186,7 @@ fn predictions_that_cannot_be_made() {
     let quartic =
         fit(&pair(40), &options("poly:4", Scheme::Explicit), fokker::Task::silent()).unwrap().energy;
     let lost = moved_to(&quartic, far.view(), 0.0, &[0.1], &PredictOptions::default());
-    refused(lost, false, &["particle 0", "range of numbers"]);
+    refused(lost, false, &["1 of 1 particles", "range of numbers"]);
     // Where an energy varies in time, it ends with the data.
     let varying =
         FitOptions { time_varying: Some(TimeBasis::Polynomial(1)), ..options("poly:1", Scheme::Explicit) };
