@@ -110,6 +110,7 @@ mod verdict;
 mod weak;
 
 pub use crate::Cloud;
+pub use crate::transport::Metric;
 pub use choose::Chosen;
 pub use energy::{Energy, InteractionTerm, PotentialTerm};
 pub use fit::{Fit, fit};
@@ -117,7 +118,7 @@ pub use interaction::{PairFunctions, PairSpec};
 pub use labels::Labels;
 pub use options::{Components, CouplingMethod, FitOptions, Potential, Ridge, SCHEMES, Scheme, TimeBasis};
 pub use predict::{PredictOptions, predict};
-pub use predictions::{Lost, Metric, Predictions, RollOut, Step};
+pub use predictions::{Lost, Predictions, RollOut, Step};
 pub use snapshots::Snapshots;
 pub use split::{split, split_snapshots};
 pub use validate::{HoldOut, ValidateOptions, Validation, validate};

@@ -1,53 +1,17 @@
 //! Predictions of a step, and the figures they are measured by.
 
 use super::Cloud;
-use crate::transport::{ExactOptions, wasserstein1, wasserstein2};
-use crate::{Error, Result, Task};
+use crate::transport::{ExactOptions, Metric, wasserstein1, wasserstein2};
+use crate::{Result, Task};
 use serde::Serialize;
-use std::fmt;
-use std::str::FromStr;
 
-/// Distance that is printed beside the verdict, exact and not regularised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// W₁.
-    W1,
-    /// W₂.
-    W2,
-}
-
-impl FromStr for Metric {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "w1" => Ok(Metric::W1),
-            "w2" => Ok(Metric::W2),
-            _ => Err(Error::Name { what: "metric", found: text.to_owned(), known: "w1, w2".into() }),
-        }
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Metric::W1 => "w1",
-            Metric::W2 => "w2",
-        })
-    }
-}
-
-impl Metric {
-    pub(super) fn between(self, x: &Cloud, y: &Cloud, task: Task) -> Result<f64> {
-        let options = ExactOptions {
-            source_weights: Some(x.weights.view()),
-            target_weights: Some(y.weights.view()),
-            task,
-        };
-        match self {
-            Metric::W1 => wasserstein1(x.x.view(), y.x.view(), &options),
-            Metric::W2 => wasserstein2(x.x.view(), y.x.view(), &options),
-        }
+/// The distance that is printed beside the verdict, exact and not regularised.
+pub(super) fn between(metric: Metric, x: &Cloud, y: &Cloud, task: Task) -> Result<f64> {
+    let options =
+        ExactOptions { source_weights: Some(x.weights.view()), target_weights: Some(y.weights.view()), task };
+    match metric {
+        Metric::W1 => wasserstein1(x.x.view(), y.x.view(), &options),
+        _ => wasserstein2(x.x.view(), y.x.view(), &options),
     }
 }
 

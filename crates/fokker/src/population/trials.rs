@@ -2,10 +2,11 @@
 
 use super::baselines::{AffineMap, interpolate};
 use super::predict::{Loss, follow, rows};
-use super::predictions::{Lost, Metric, Predictions, RollOut, Step};
+use super::predictions::{Lost, Predictions, RollOut, Step, between};
 use super::split::sample;
 use super::verdict::{Comparison, Difference, Moved, Score, Seen};
 use super::{Chosen, Cloud, Energy, FitOptions, PredictOptions, Snapshots, fit, split, split_snapshots};
+use crate::transport::Metric;
 use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, Axis};
 
@@ -177,7 +178,7 @@ impl Run<'_> {
         let score = to.seen.as_ref().map(|seen| Score::new(moved, &from.weights, seen, quiet));
         let ratio = spread(&moved.cloud) / spread(to.cloud);
         Ok(Measured {
-            distance: self.metric.between(&moved.cloud, to.cloud, quiet)?,
+            distance: between(self.metric, &moved.cloud, to.cloud, quiet)?,
             score: score.transpose()?.flatten(),
             spread: Some(ratio).filter(|ratio| ratio.is_finite()),
         })
@@ -303,7 +304,7 @@ pub(super) fn roll_out(run: &Run) -> Result<(Vec<RollOut>, Vec<Lost>)> {
     let (times, clouds) = (run.snapshots.times(), run.snapshots.clouds());
     let moved = run.moved(&energy, &clouds[0], times[0], &times[1..])?;
     let to_truth = |x: &Array2<f64>, t: usize| {
-        run.metric.between(&with_points(&clouds[0], x.clone()), &clouds[t], run.quiet())
+        between(run.metric, &with_points(&clouds[0], x.clone()), &clouds[t], run.quiet())
     };
     let mut lost = Vec::new();
     let each = moved.iter().zip(1..).map(|(moved, t)| {

@@ -1,10 +1,11 @@
 //! Honest validation: held-out particles and held-out times, beside what needs no energy.
 
-use super::predictions::{Lost, Metric, Predictions, RollOut, Step, average};
+use super::predictions::{Lost, Predictions, RollOut, Step, average};
 use super::trials::{Outcome, Run, roll_out};
 use super::verdict::{Comparison, Verdict, overall};
 use super::{Chosen, FitOptions, Snapshots};
 use crate::options::{options, text_option};
+use crate::transport::Metric;
 use crate::{Error, Result, Task};
 use serde::Serialize;
 use std::fmt;
@@ -46,7 +47,7 @@ impl fmt::Display for HoldOut {
     }
 }
 
-text_option!(HoldOut, Metric);
+text_option!(HoldOut);
 
 options! {
     /// Options of [`validate`].
@@ -132,6 +133,13 @@ pub struct Validation {
 /// # Source
 /// \[szekely2013\] for the energy distance.
 pub fn validate(snapshots: &Snapshots, options: &ValidateOptions, task: Task) -> Result<Validation> {
+    if !matches!(options.metric, Metric::W1 | Metric::W2) {
+        return Err(Error::Undefined {
+            what: "a validation",
+            reason: format!("its table is of exact distances, and the metric is {}", options.metric),
+            remedy: "take w1 or w2; the verdict goes by the energy distance in any case",
+        });
+    }
     if options.seeds == 0 {
         return Err(Error::Argument { name: "seeds", requirement: "at least 1".into(), found: 0.0 });
     }

@@ -1,10 +1,7 @@
 //! Ground costs: evaluated pair by pair, or in tiles of reduced costs.
 
-use crate::options::text_option;
-use crate::{Error, Result};
+use crate::options::{Names, named, word};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
-use std::fmt;
-use std::str::FromStr;
 
 /// The cost of moving a unit of mass from one point to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,31 +13,18 @@ pub enum Cost {
     Euclidean,
 }
 
-impl FromStr for Cost {
-    type Err = Error;
+/// All of them.
+pub const COSTS: Names<Cost> = Names {
+    what: "the cost",
+    rows: &[
+        word!("squared-euclidean", ["sqeuclidean"], "|x − y|², of W₂", Cost::SquaredEuclidean),
+        word!("euclidean", [], "|x − y|, of W₁", Cost::Euclidean),
+    ],
+    absent: &[],
+    beside: &[],
+};
 
-    fn from_str(text: &str) -> Result<Self> {
-        match text.to_lowercase().replace('_', "-").as_str() {
-            "squared-euclidean" | "sqeuclidean" => Ok(Cost::SquaredEuclidean),
-            "euclidean" => Ok(Cost::Euclidean),
-            _ => {
-                let known = "squared-euclidean, euclidean".into();
-                Err(Error::Name { what: "cost", found: text.to_owned(), known })
-            }
-        }
-    }
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Cost::SquaredEuclidean => "squared-euclidean",
-            Cost::Euclidean => "euclidean",
-        })
-    }
-}
-
-text_option!(Cost);
+named!(Cost, COSTS);
 
 /// Up to this dimension direct differences are as fast as matrix products.
 pub(crate) const DIRECT_DIMENSION: usize = 4;

@@ -5,11 +5,9 @@ use super::{
     energy_distance, exact_distance, kernel_discrepancy, median_distance, permutation_test,
     sinkhorn_divergence, sliced_wasserstein2, weighted_floor,
 };
-use crate::options::{options, text_option};
+use crate::options::{Names, named, options, word};
 use crate::{CloudView, Error, Limits, Result, Task, shortest};
-use serde::{Serialize, Serializer};
-use std::fmt;
-use std::str::FromStr;
+use serde::Serialize;
 
 /// A distance between clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,41 +26,27 @@ pub enum Metric {
     Sinkhorn,
 }
 
-/// Names of the metrics.
-const METRICS: [(&str, Metric); 6] = [
-    ("w1", Metric::W1),
-    ("w2", Metric::W2),
-    ("sliced-w2", Metric::SlicedW2),
-    ("energy", Metric::Energy),
-    ("mmd", Metric::Mmd),
-    ("sinkhorn", Metric::Sinkhorn),
-];
+/// All of them.
+pub const METRICS: Names<Metric> = Names {
+    what: "the metric",
+    rows: &[
+        word!("w1", ["emd"], "exact, with the cost |x − y|", Metric::W1),
+        word!("w2", [], "exact, with the cost |x − y|²", Metric::W2),
+        word!("sliced-w2", ["sliced", "swd"], "a mean over random directions", Metric::SlicedW2),
+        word!("energy", ["energy-distance"], "a sum over all pairs", Metric::Energy),
+        word!("mmd", ["kernel"], "a sum over all pairs, with a Gaussian kernel", Metric::Mmd),
+        word!(
+            "sinkhorn",
+            ["sinkhorn-divergence"],
+            "the debiased divergence, in squared units",
+            Metric::Sinkhorn
+        ),
+    ],
+    absent: &[],
+    beside: &[],
+};
 
-impl FromStr for Metric {
-    type Err = Error;
-
-    /// Without regard to case, `_` as `-`.
-    fn from_str(text: &str) -> Result<Self> {
-        let word = text.to_lowercase().replace('_', "-");
-        let found = METRICS.iter().find(|(name, _)| *name == word).map(|&(_, metric)| metric);
-        let known = || METRICS.map(|(name, _)| name).join(", ");
-        found.ok_or_else(|| Error::Name { what: "metric", found: text.to_owned(), known: known() })
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(METRICS.iter().find(|(_, metric)| metric == self).map_or("", |(name, _)| name))
-    }
-}
-
-impl Serialize for Metric {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-text_option!(Metric);
+named!(Metric, METRICS);
 
 options! {
     /// Options of [`distance`].
