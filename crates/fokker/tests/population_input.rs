@@ -6,8 +6,8 @@ mod common;
 use common::{moved_to, normals, options, snapshots};
 use fokker::basis::FeatureSpec;
 use fokker::population::{
-    Cloud, CouplingMethod, FitOptions, PairSpec, Potential, PredictOptions, Ridge, SCHEMES, Scheme,
-    Snapshots, TimeBasis, fit, split_snapshots,
+    Cloud, CouplingMethod, FitOptions, PairSpec, Potential, PredictOptions, Ridge, Scheme, Snapshots,
+    TimeBasis, fit, split_snapshots,
 };
 use fokker::{Error, Result};
 use ndarray::{Array1, Array2, array};
@@ -68,7 +68,7 @@ fn rows_are_those_of_the_user() {
 
 #[test]
 fn data_that_carry_no_fit() {
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         let constant = |x: Array2<f64>| x.mapv(|e| e) * array![1.0, 0.0] + array![0.0, 7.5];
         let data = snapshots(&[0.0, 0.1], vec![constant(normals(9, 2, 1)), constant(normals(9, 2, 2))]);
         refused(

@@ -7,7 +7,7 @@ use common::{moved_to, normals, options, snapshots};
 use fokker::Merge;
 use fokker::basis::{Basis, FeatureSpec};
 use fokker::population::{
-    Cloud, CouplingMethod, Fit, FitOptions, PairFunctions, PredictOptions, Ridge, SCHEMES, Scheme, Snapshots,
+    Cloud, CouplingMethod, Fit, FitOptions, PairFunctions, PredictOptions, Ridge, Scheme, Snapshots,
     TimeBasis, WeakSums, fit, predict,
 };
 use fokker::transport::Strength;
@@ -66,7 +66,7 @@ proptest! {
         features in prop::sample::select(vec!["auto", "none", "poly:1", "poly:3", "poly:1+rbf:2", "rbf-kmeans:3", "fourier:3"]),
         pairs in prop::sample::select(vec!["", "quadratic", "radial:3"]),
         internal in prop::option::of(1usize..4),
-        scheme in prop::option::of(prop::sample::select(SCHEMES.map(|s| s.1).to_vec())),
+        scheme in prop::option::of(prop::sample::select(Scheme::ALL.to_vec())),
         coupling in prop::sample::select(couplings()),
         ridge in prop::sample::select(vec![Ridge::HoldOut, Ridge::CrossValidation, Ridge::Relative(0.0),
             Ridge::Relative(1e-3), Ridge::Absolute(0.0), Ridge::Absolute(0.1)]),
@@ -110,7 +110,7 @@ fn the_thread_count_changes_no_bit() {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
     };
     // More than 128 functions: their Gram matrix has several panels.
-    let exact = SCHEMES.map(|(_, scheme)| (scheme, CouplingMethod::Exact, "poly:2+rbf-kmeans:130"));
+    let exact = Scheme::ALL.map(|scheme| (scheme, CouplingMethod::Exact, "poly:2+rbf-kmeans:130"));
     let others = couplings().into_iter().skip(1).map(|coupling| (Scheme::Midpoint, coupling, "poly:2"));
     for (scheme, coupling, features) in exact.into_iter().chain(others) {
         let work = || {

@@ -7,8 +7,8 @@ use common::{
     curvature, gradient, moved_to, normal_quadrature, normals, options, quadratic, relative, snapshots,
 };
 use fokker::population::{
-    Cloud, CouplingMethod, Energy, FitOptions, PredictOptions, Ridge, SCHEMES, Scheme, Snapshots, TimeBasis,
-    fit, split, split_snapshots,
+    Cloud, CouplingMethod, Energy, FitOptions, PredictOptions, Ridge, Scheme, Snapshots, TimeBasis, fit,
+    split, split_snapshots,
 };
 use fokker::transport::Strength;
 use fokker_linalg::eigh;
@@ -63,7 +63,7 @@ fn same(a: &Energy, b: &Energy, tolerance: f64, context: &str) {
 
 #[test]
 fn the_order_of_rows_pairs_nothing() {
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         let options = FitOptions {
             interaction: Some("quadratic+radial:2".parse().unwrap()),
             internal: Some(fokker::population::Components(1)),
@@ -137,7 +137,7 @@ fn batches_do_not_follow_the_order_of_rows() {
 
 #[test]
 fn a_weight_of_two_is_a_row_twice() {
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         // One interval with as many weak equations as unknowns: their noise, which knows that two
         // copies are no two particles, cannot matter.
         let ridge = if scheme == Scheme::Weak { 0.0 } else { 1e-2 };
@@ -173,7 +173,7 @@ fn a_weight_of_two_is_a_row_twice() {
 #[test]
 fn a_row_of_weight_zero_is_no_row() {
     let far = array![[1e6, -1e6], [3.0, 1e7]];
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         for coupling in [CouplingMethod::Exact, CouplingMethod::Entropic(Strength::Relative(0.1))] {
             let options = FitOptions {
                 coupling,
@@ -204,7 +204,7 @@ fn labels_need_not_start_at_zero() {
         let of = |(k, x): (usize, &Array2<f64>)| vec![first + TIMES[k]; x.nrows()];
         Array1::from(all.iter().enumerate().flat_map(of).collect::<Vec<f64>>())
     };
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         let fit_from = |first: f64| {
             let data = Snapshots::from_rows(x.view(), label(first).view(), None).unwrap();
             let fitted = fit(&data, &options("poly:2", scheme), fokker::Task::silent()).unwrap();
@@ -261,7 +261,7 @@ fn a_negative_temperature_is_returned_and_not_simulated() {
     let times: Vec<f64> = (0..5).map(|k| 0.1 * k as f64).collect();
     let cloud = |t: &f64| Cloud::new(&shape * (1.0 - t).sqrt(), Some(weights.view())).unwrap();
     let data = Snapshots::new(times.clone(), times.iter().map(cloud).collect()).unwrap();
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         let options = FitOptions {
             potential: fokker::population::Potential::None,
             internal: Some(fokker::population::Components(1)),
@@ -284,7 +284,7 @@ fn a_negative_temperature_is_returned_and_not_simulated() {
 #[test]
 fn units_of_time_and_space_are_those_of_the_user() {
     // t → ct, x → sx: V, W and θ → s²/c of theirs.
-    for (_, scheme) in SCHEMES {
+    for scheme in Scheme::ALL {
         let options = FitOptions {
             interaction: Some("quadratic+radial:2".parse().unwrap()),
             internal: Some(fokker::population::Components(2)),

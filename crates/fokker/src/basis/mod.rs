@@ -18,7 +18,7 @@ pub use features::{Features, Part};
 pub use fourier::Fourier;
 pub use monomial::Monomials;
 pub use radial::{KERNELS, Kernel, Radial};
-pub use spec::{FeatureSpec, Kind};
+pub use spec::{FEATURES, FeatureSpec, Kind};
 
 use crate::{Error, Result};
 use ndarray::{ArrayView2, ArrayViewMut2, ArrayViewMut3};

@@ -3,6 +3,7 @@
 use super::{
     Basis, Features, Fourier, KERNELS, Kernel, MOST_FUNCTIONS, Monomials, Part, Radial, check_count,
 };
+use crate::options::{Named, Names};
 use crate::statistics::{KMeansOptions, carrying, kmeans, normalised, sample_rows};
 use crate::{Error, Result, Task};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
@@ -225,54 +226,101 @@ impl FromStr for FeatureSpec {
     }
 }
 
-fn parse_kind(text: &str) -> Result<Kind> {
-    let unknown = || Error::Name {
-        what: "set of features",
-        found: text.to_owned(),
-        known: "poly:DEGREE, poly-tensor:DEGREE, rbf:PER_AXIS[:LOW:HIGH[:BANDWIDTH]], \
-                rbf-kmeans:COUNT[:BANDWIDTH], fourier:COUNT[:BANDWIDTH], joined by +; \
-                rbf kinds may end in /KERNEL"
-            .to_owned(),
-    };
-    let (head, kernel) = match text.split_once('/') {
-        None => (text, Kernel::Gaussian),
-        Some((head, name)) => {
-            let known = KERNELS.map(|(name, _)| name).join(", ");
-            let kernel = KERNELS.iter().find(|(known, _)| *known == name).map(|&(_, kernel)| kernel);
-            let found = || Error::Name { what: "kernel", found: name.to_owned(), known };
-            (head, kernel.ok_or_else(found)?)
-        }
-    };
-    let mut words = head.split(':');
-    let name = words.next().unwrap_or_default();
-    let words: Vec<&str> = words.collect();
-    let count = |i: usize| -> Result<usize> {
-        let parsed = words.get(i).and_then(|word| word.parse().ok());
-        parsed.filter(|&n: &usize| (1..=MOST_FUNCTIONS).contains(&n)).ok_or_else(unknown)
-    };
-    let number = |i: usize| -> Result<Option<f64>> {
-        let Some(word) = words.get(i) else { return Ok(None) };
-        word.parse().ok().filter(|x: &f64| x.is_finite()).map(Some).ok_or_else(unknown)
-    };
-    let kind = match (name, words.len()) {
-        ("poly", 1) => Kind::TotalDegree(count(0)? as u32),
-        ("poly-tensor", 1) => Kind::TensorDegree(count(0)? as u32),
-        ("rbf", 1 | 3 | 4) => {
-            let range = number(1)?.zip(number(2)?);
-            if range.is_some_and(|(low, high)| low >= high) {
-                return Err(unknown());
-            }
-            Kind::Grid { per_axis: count(0)?, range, bandwidth: number(3)?, kernel }
-        }
-        ("rbf-kmeans", 1 | 2) => Kind::Clusters { count: count(0)?, bandwidth: number(1)?, kernel },
-        ("fourier", 1 | 2) => Kind::Fourier { count: count(0)?, bandwidth: number(1)? },
-        _ => return Err(unknown()),
-    };
-    match kind {
-        Kind::Grid { .. } | Kind::Clusters { .. } => Ok(kind),
-        _ if head.len() < text.len() => Err(unknown()),
-        _ => Ok(kind),
+/// All kinds of functions; rbf kinds are of the Gaussian kernel unless `/KERNEL` follows.
+pub const FEATURES: Names<Kind> = Names {
+    what: "the features",
+    rows: &[
+        Named {
+            name: "poly",
+            aliases: &["polynomial"],
+            grammar: ":DEGREE",
+            help: "monomials of at most this total degree",
+            make: |values| match values {
+                &[degree] => count(degree).map(|degree| Ok(Kind::TotalDegree(degree as u32))),
+                _ => None,
+            },
+        },
+        Named {
+            name: "poly-tensor",
+            aliases: &[],
+            grammar: ":DEGREE",
+            help: "monomials of at most this degree in each coordinate",
+            make: |values| match values {
+                &[degree] => count(degree).map(|degree| Ok(Kind::TensorDegree(degree as u32))),
+                _ => None,
+            },
+        },
+        Named {
+            name: "rbf",
+            aliases: &[],
+            grammar: ":PER_AXIS[:LOW:HIGH[:BANDWIDTH]][/KERNEL]",
+            help: "radial functions on a grid over the box of the data, or from LOW to HIGH",
+            make: |values| match values {
+                &[per_axis] => grid(per_axis, None, None),
+                &[per_axis, low, high] => grid(per_axis, Some((low, high)), None),
+                &[per_axis, low, high, width] => grid(per_axis, Some((low, high)), Some(width)),
+                _ => None,
+            },
+        },
+        Named {
+            name: "rbf-kmeans",
+            aliases: &[],
+            grammar: ":COUNT[:BANDWIDTH][/KERNEL]",
+            help: "radial functions around the centres of clusters",
+            make: |values| {
+                let (count, bandwidth) = several(values)?;
+                Some(Ok(Kind::Clusters { count, bandwidth, kernel: Kernel::Gaussian }))
+            },
+        },
+        Named {
+            name: "fourier",
+            aliases: &["rff"],
+            grammar: ":COUNT[:BANDWIDTH]",
+            help: "random waves",
+            make: |values| {
+                let (count, bandwidth) = several(values)?;
+                Some(Ok(Kind::Fourier { count, bandwidth }))
+            },
+        },
+    ],
+    absent: &[],
+    beside: &["several joined by +"],
+};
+
+fn count(value: f64) -> Option<usize> {
+    let fits = value.fract() == 0.0 && (1.0..=MOST_FUNCTIONS as f64).contains(&value);
+    fits.then_some(value as usize)
+}
+
+/// A number of functions, and their bandwidth.
+fn several(values: &[f64]) -> Option<(usize, Option<f64>)> {
+    match values {
+        &[number] => Some((count(number)?, None)),
+        &[number, width] if width.is_finite() => Some((count(number)?, Some(width))),
+        _ => None,
     }
+}
+
+fn grid(per_axis: f64, range: Option<(f64, f64)>, bandwidth: Option<f64>) -> Option<Result<Kind>> {
+    let inside = |(low, high): (f64, f64)| low < high && low.is_finite() && high.is_finite();
+    if !range.is_none_or(inside) || !bandwidth.is_none_or(f64::is_finite) {
+        return None;
+    }
+    Some(Ok(Kind::Grid { per_axis: count(per_axis)?, range, bandwidth, kernel: Kernel::Gaussian }))
+}
+
+fn parse_kind(text: &str) -> Result<Kind> {
+    let Some((head, name)) = text.split_once('/') else { return FEATURES.make(text) };
+    let found = KERNELS.iter().find(|(known, _)| *known == name).map(|&(_, kernel)| kernel);
+    let known = || KERNELS.map(|(name, _)| name).join(", ");
+    let shape =
+        found.ok_or_else(|| Error::Name { what: "kernel", found: name.to_owned(), known: known() })?;
+    let mut kind = FEATURES.make(head)?;
+    match &mut kind {
+        Kind::Grid { kernel, .. } | Kind::Clusters { kernel, .. } => *kernel = shape,
+        _ => return Err(Error::Name { what: "features", found: text.to_owned(), known: FEATURES.known() }),
+    }
+    Ok(kind)
 }
 
 impl fmt::Display for FeatureSpec {

@@ -148,9 +148,18 @@ fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// Words of a table without values: read by `FromStr`, written by `Display` and serde, options too.
+/// Words of a table without values: read by `FromStr`, written by `Display` and serde, options too, with
+/// `or auto` such that may be left to the library.
 macro_rules! named {
     ($Type:ty, $TABLE:ident) => {
+        $crate::options::named!(@words $Type, $TABLE);
+        $crate::options::text_option!($Type);
+    };
+    ($Type:ty, $TABLE:ident or auto) => {
+        $crate::options::named!(@words $Type, $TABLE);
+        $crate::options::auto_option!($Type);
+    };
+    (@words $Type:ty, $TABLE:ident) => {
         impl std::str::FromStr for $Type {
             type Err = $crate::Error;
 
@@ -170,8 +179,6 @@ macro_rules! named {
                 serializer.collect_str(self)
             }
         }
-
-        $crate::options::text_option!($Type);
     };
 }
 pub(crate) use named;

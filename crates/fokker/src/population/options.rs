@@ -2,14 +2,14 @@
 
 use super::PairSpec;
 use crate::basis::FeatureSpec;
-use crate::options::{auto_option, options, text_option};
+use crate::options::{Names, auto_option, named, options, text_option, word};
 use crate::transport::Strength;
 use crate::{Error, Result, shortest};
 use std::fmt;
 use std::str::FromStr;
 
 /// Where the condition of optimality is evaluated on an interval from t to t + τ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// At the start: first order, right for data made by explicit Euler steps.
@@ -23,28 +23,24 @@ pub enum Scheme {
     Weak,
 }
 
-/// Names of the schemes on the command line.
-pub const SCHEMES: [(&str, Scheme); 4] = [
-    ("explicit", Scheme::Explicit),
-    ("implicit", Scheme::Implicit),
-    ("midpoint", Scheme::Midpoint),
-    ("weak", Scheme::Weak),
-];
+/// All of them.
+pub const SCHEMES: Names<Scheme> = Names {
+    what: "the scheme",
+    rows: &[
+        word!("explicit", [], "at the start of the interval: data made by Euler steps", Scheme::Explicit),
+        word!("implicit", [], "at its end: the condition of the JKO step", Scheme::Implicit),
+        word!("midpoint", [], "halfway: motion in continuous time", Scheme::Midpoint),
+        word!("weak", [], "against test functions: no coupling, no density", Scheme::Weak),
+    ],
+    absent: &[],
+    beside: &[],
+};
 
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(SCHEMES.iter().find(|(_, scheme)| scheme == self).map_or("", |(name, _)| name))
-    }
-}
+named!(Scheme, SCHEMES or auto);
 
-impl FromStr for Scheme {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let known = || SCHEMES.map(|(name, _)| name).join(", ");
-        let scheme = SCHEMES.iter().find(|(name, _)| *name == text).map(|&(_, scheme)| scheme);
-        scheme.ok_or_else(|| Error::Name { what: "scheme", found: text.to_owned(), known: known() })
-    }
+impl Scheme {
+    /// Every one.
+    pub const ALL: [Scheme; 4] = [Scheme::Explicit, Scheme::Implicit, Scheme::Midpoint, Scheme::Weak];
 }
 
 /// How neighbouring snapshots are coupled.
@@ -295,7 +291,7 @@ impl fmt::Display for Components {
 }
 
 text_option!(Potential, Components, PairSpec, CouplingMethod, Ridge);
-auto_option!(TimeBasis, Scheme);
+auto_option!(TimeBasis);
 
 options! {
     /// Options of [`fit`](super::fit()).
