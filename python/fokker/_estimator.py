@@ -87,6 +87,8 @@ class Estimator(Base):
             value = given.pop(name, field["default"])
             for alias, prefix in field["aliases"]:
                 if (other := given.pop(alias, None)) is not None:
+                    if name in options:
+                        raise ValueError(f"give {name} or {alias}, not both")
                     value = f"{prefix}{other}" if prefix else other
             setattr(self, name, value)
         if given:

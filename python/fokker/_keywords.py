@@ -1,4 +1,4 @@
-"""Types of keyword arguments: made by ``python -m fokker._options``, not by hand."""
+"""Types of keyword arguments: made by ``fokker._options.module()``, not by hand."""
 
 from __future__ import annotations
 
@@ -44,4 +44,18 @@ class PopulationValidate(TypedDict, total=False):
     coupling: str | float
     ridge: str | float
     raw_features: bool
+    seed: int
+
+
+class TransportDistance(TypedDict, total=False):
+    """Options of ``fokker transport distance``."""
+
+    metric: str | float
+    epsilon: float | None
+    relative_epsilon: float | None
+    directions: int | None
+    bandwidth: float | None
+    floor: bool
+    repeats: int
+    permutations: int
     seed: int

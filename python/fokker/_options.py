@@ -3,7 +3,7 @@
 A function that takes the options of a command is written with ``**options`` and decorated with
 :func:`takes`, which gives it their signature and documents. What is passed goes to the library as it is,
 which refuses what it does not know or cannot read in the words of every other face. ``_keywords.py`` has
-the types; ``python -m fokker._options`` prints it, and a test compares.
+the types: :func:`module` makes it, and a test compares.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def parameters(keywords: str) -> Callable[[type], type]:
 def module() -> str:
     """The text of ``_keywords.py``."""
     text = (
-        '"""Types of keyword arguments: made by ``python -m fokker._options``, not by hand."""\n\n'
+        '"""Types of keyword arguments: made by ``fokker._options.module()``, not by hand."""\n\n'
         "from __future__ import annotations\n\n"
         "from collections.abc import Sequence\nfrom typing import TypedDict\n"
     )
@@ -86,6 +86,3 @@ def module() -> str:
         text += "".join(f"    {name}: {field['python']}\n" for name, field in fields(keywords).items())
     return text
 
-
-if __name__ == "__main__":
-    print(module(), end="")

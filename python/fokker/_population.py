@@ -121,7 +121,8 @@ class PopulationEnergy(Estimator):
         given: dict[str, Any] = {"at": at, "times": until, **options}
         given["random_state"] = seed_of(given.get("random_state", 0))
         clouds = self._fit.predict(rows, weights_of(sample_weight, rows), given)
-        if (words := self._fit.warning(self._fit.settled(given)["times"])) is not None:
+        reached = np.atleast_1d(self._fit.settled(given)["times"]).tolist()
+        if (words := self._fit.warning(reached)) is not None:
             warnings.warn(f"time {words}", stacklevel=2)
         return np.stack(clouds) if several else clouds[0]
 

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{run, succeed};
+use fokker::basis::FEATURES;
 use fokker::options::{Described, DescribedField};
+use fokker::population::SCHEMES;
+use fokker::transport::{COSTS, METRICS};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
@@ -92,6 +95,14 @@ fn the_document_of_options_is_made_from_the_table() {
                 typed(&field.default).map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
             writeln!(text, "| `{}` | {default} | {} |", field.name, field.help.replace('|', "\\|")).unwrap();
         }
+    }
+    for (title, table) in [
+        ("Features of a potential", FEATURES.markdown()),
+        ("Schemes of population", SCHEMES.markdown()),
+        ("Metrics", METRICS.markdown()),
+        ("Costs", COSTS.markdown()),
+    ] {
+        write!(text, "\n## {title}\n\n{table}").unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/options.md");
     if std::env::var_os("FOKKER_WRITE").is_some() {

@@ -130,7 +130,7 @@ fn what_cannot_be_fitted_is_one_line_and_exit_2() {
         ("fit cells.csv --scheme euler", "explicit"),
         ("fit cells.csv --coupling batch:0", "batch"),
         ("fit cells.csv --ridge -1", "ridge"),
-        ("fit cells.csv --internal 10", "gmm:COUNT"),
+        ("fit cells.csv --internal many", "the number of Gaussians"),
         ("predict bad.safetensors --from cells.csv --at 0 --times 1 -o p.csv", "bad.safetensors"),
         ("predict e.safetensors --from wide.csv --at 0 --times 1 -o p.csv", "columns"),
         ("predict e.safetensors --from cells.csv --at 0.5 --times 1 -o p.csv", "no rows of time 0.5"),

@@ -280,7 +280,14 @@ fn below_rounding_the_iteration_gives_up_early() {
     for power in [-13, -14, -16, -100] {
         let options =
             SinkhornOptions { epsilon: Strength::Relative(10f64.powi(power)), ..Default::default() };
-        let plan = sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options).unwrap();
+        let plan = match sinkhorn(x.view(), y.view(), Cost::SquaredEuclidean, &options) {
+            Ok(plan) => plan,
+            // Far below rounding sums may leave the numbers: that is said, and nothing else comes out.
+            Err(error) => {
+                assert!(power <= -16 && error.to_string().contains("a larger epsilon"), "1e{power}: {error}");
+                continue;
+            }
+        };
         assert_eq!(plan.status, SinkhornStatus::IterationLimit, "1e{power}");
         // Some 50 halvings of ε with ten iterations each, and what it takes to see no progress.
         assert!(plan.iterations < 1500, "1e{power}: {}", plan.iterations);

@@ -138,7 +138,9 @@ pub fn sentence(error: &clap::Error) -> Option<String> {
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
         // Raised by an option's own words.
         (ErrorKind::ValueValidation, None) => {
-            error.to_string().strip_prefix("error: ").map(|text| text.trim_end().to_owned())
+            let text = error.to_string();
+            // Its usage follows, which does not help here.
+            text.strip_prefix("error: ")?.split("\n\n").next().map(|text| text.trim_end().to_owned())
         }
         (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) => {
             let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

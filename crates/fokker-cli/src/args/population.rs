@@ -2,7 +2,8 @@
 
 use super::Given;
 use clap::{Args, Subcommand};
-use fokker::population::{FitOptions, PredictOptions, ValidateOptions};
+use fokker::basis::FEATURES;
+use fokker::population::{FitOptions, PredictOptions, SCHEMES, ValidateOptions};
 use fokker::problems::SimulateOptions;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ pub enum PopulationCommand {
     ///
     /// Potential, interaction and temperature by one linear solve, in the units of the file's
     /// times and coordinates. What is left open is chosen by held-out particles.
-    #[command(after_help = FIT_HELP)]
+    #[command(after_help = fit_help())]
     Fit(Box<PopulationFitArguments>),
     /// Where particles are at later times, by a fitted energy
     #[command(after_help = PREDICT_HELP)]
@@ -28,7 +29,10 @@ pub enum PopulationCommand {
     Simulate(SimulateArguments),
 }
 
-const FIT_HELP: &str = "\
+/// The names are those of the library's tables.
+fn fit_help() -> String {
+    format!(
+        "\
 Examples:
   fokker population fit cells.csv -o e.safetensors
   fokker population fit cells.csv --potential poly:2 --scheme midpoint
@@ -36,12 +40,17 @@ Examples:
 Snapshots: .csv with a column of times (time or samples, or --time), .npz with x, time and perhaps
   mass, .h5ad with --rep and --time, or any rows with --labels; labels such as E7.5, d3 or day 3
   are their numbers
-Potential: auto, none, or poly:DEGREE, poly-tensor:DEGREE, rbf:PER_AXIS[:LOW:HIGH[:BANDWIDTH]],
-  rbf-kmeans:COUNT[:BANDWIDTH], fourier:COUNT[:BANDWIDTH], joined by +; rbf may end in /KERNEL
+Potential: auto, none, or these, joined by +:
+{}
 Interaction: radial:COUNT, quadratic, quadratic+radial:COUNT
-Schemes: explicit (data made by Euler steps; one-step prediction), midpoint (motion in continuous
-  time), implicit (the JKO condition), weak (no coupling)
-JSON: chosen, unknowns, equations, rank, condition, residuals, temperature, seconds, output";
+Schemes:
+{}
+JSON: chosen, unknowns, equations, rank, condition, residuals [from, to, relative], temperature,
+  receipt, seconds, output",
+        FEATURES.help(),
+        SCHEMES.help()
+    )
+}
 
 const PREDICT_HELP: &str = "\
 Example:

@@ -30,8 +30,7 @@ pub fn run(arguments: &DistanceArguments, global: &Global) -> Result<String> {
     }
     if !global.quiet && options.metric != Metric::SlicedW2 {
         let measure = Measure::new(&options, x, y)?;
-        let (repeats, permutations) =
-            if options.floor { (options.repeats, options.permutations) } else { (0, 0) };
+        let (repeats, permutations) = options.repetitions();
         announce(estimate(x, y, repeats, permutations, |x, y| {
             measure.value(x, y, Task::silent()).map(|_| ())
         }));

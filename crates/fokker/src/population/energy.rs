@@ -95,6 +95,7 @@ impl Energy {
     /// #     interaction: None,
     /// #     temperature: Some(1.0),
     /// #     dim: 1,
+    /// #     receipt: None,
     /// # };
     /// let words = energy.warning(&[1.0, 3.0]).unwrap();
     /// assert!(words.starts_with("3 is outside the snapshots, 0 to 2:"));

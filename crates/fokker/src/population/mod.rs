@@ -79,7 +79,7 @@
 //!     ridge: Ridge::Relative(0.0),
 //!     ..Default::default()
 //! };
-//! let energy = fit(&snapshots, &options)?.energy;
+//! let energy = fit(&snapshots, &options, fokker::Task::silent())?.energy;
 //! let (x, y) = (array![[1.0, 0.0], [-1.0, 0.0]], array![[0.0, 0.0]]);
 //! let velocity = energy.velocity(0.0, x.view(), y.view(), array![1.0].view())?;
 //! // v(1) − v(−1) = −4, known to 0.08 from the spreads of such clouds; five times that.

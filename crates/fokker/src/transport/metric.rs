@@ -64,10 +64,10 @@ options! {
         pub bandwidth: Option<f64> = None,
         /// Also the distance between two random halves of the first cloud, to read the number against
         pub floor: bool = false,
-        /// Random splits for the floor
-        pub repeats: usize = 10,
-        /// With the floor, permutations for the p-value; each costs a distance, 0 leaves it out
-        pub permutations: usize = 99,
+        /// Random splits for the floor; 10 unless given
+        pub repeats: Option<usize> = None,
+        /// With the floor, permutations for the p-value; each costs a distance, 0 leaves it out; 99 unless given
+        pub permutations: Option<usize> = None,
         /// Seed of directions, splits and permutations
         #[alias("random_state" => "")]
         pub seed: u64 = 0,
@@ -105,9 +105,30 @@ impl DistanceOptions {
             });
         }
         Limits::count("directions", self.directions.unwrap_or(1), Limits::DIRECTIONS)?;
-        Limits::count("repeats", self.repeats, Limits::REPEATS)?;
-        Limits::count("permutations", self.permutations.max(1), Limits::REPEATS)?;
+        for (name, count) in [("repeats", self.repeats), ("permutations", self.permutations)] {
+            if let Some(found) = count.filter(|_| !self.floor) {
+                let requirement = "left out: it is an option of the floor".into();
+                return Err(Error::Argument { name, requirement, found: found as f64 });
+            }
+        }
+        Limits::count("repeats", self.splits(), Limits::REPEATS)?;
+        Limits::count("permutations", self.permuted().max(1), Limits::REPEATS)?;
         Ok(())
+    }
+
+    /// Random splits for the floor.
+    fn splits(&self) -> usize {
+        self.repeats.unwrap_or(10)
+    }
+
+    /// Permutations for the p-value.
+    fn permuted(&self) -> usize {
+        self.permutations.unwrap_or(99)
+    }
+
+    /// Distances beside the one: between halves of the first cloud, and of permutations of both.
+    pub fn repetitions(&self) -> (usize, usize) {
+        if self.floor { (self.splits(), self.permuted()) } else { (0, 0) }
     }
 }
 
@@ -264,13 +285,13 @@ pub fn distance(x: CloudView, y: CloudView, options: &DistanceOptions, task: Tas
         false => (None, None),
         true => {
             let value = |x: CloudView, y: CloudView| measure.value(x, y, task);
-            let tests = PermutationOptions { permutations: options.permutations, seed: options.seed };
-            let floor = weighted_floor(x, options.repeats, options.seed, value)?;
-            let asked = options.permutations > 0;
+            let tests = PermutationOptions { permutations: options.permuted(), seed: options.seed };
+            let floor = weighted_floor(x, options.splits(), options.seed, value)?;
+            let asked = tests.permutations > 0;
             (Some(floor), asked.then(|| permutation_test(x, y, &tests, task, value)).transpose()?)
         }
     };
-    let permutations = if options.floor { options.permutations } else { 0 };
+    let (_, permutations) = options.repetitions();
     let (n, m) = (x.x.nrows(), y.x.nrows());
     Ok(Distance { metric: options.metric, value, gap, certificate, n, m, floor, p_value, permutations })
 }

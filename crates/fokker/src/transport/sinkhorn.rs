@@ -22,6 +22,9 @@ pub enum Strength {
     Relative(f64),
 }
 
+/// Multiple of the median cost below which ε is lost in the rounding of the cost.
+const ROUNDING: f64 = 1e-15;
+
 /// Options of entropic transport.
 #[derive(Clone, Copy)]
 pub struct SinkhornOptions<'a> {
@@ -320,8 +323,13 @@ fn finish(frame: Frame, problem: Problem, relative_epsilon: f64, outcome: Outcom
 impl Entropic {
     /// The coupling, if its numbers are.
     fn checked(self) -> Result<Self> {
-        let remedy = "divide both clouds by a common factor (an absolute epsilon by its square, for the squared \
-                      cost), or look for slips: some points are too far apart to be squared";
+        let remedy = match self.relative_epsilon < ROUNDING {
+            true => "take a larger epsilon: at this one rounding is all there is",
+            false => {
+                "divide both clouds by a common factor (an absolute epsilon by its square, for the squared \
+                 cost), or look for slips: some points are too far apart to be squared"
+            }
+        };
         finite("the cost of the entropic coupling", self.cost, remedy)?;
         finite("the value of the entropic coupling", self.value, remedy)?;
         all_finite("the potentials of the sources", &self.potential_source, remedy)?;
