@@ -324,8 +324,9 @@ fn the_thread_count_changes_no_byte() {
     write_cloud(at, "b.npy", &cloud(400, 3, 0.1), 3);
     for metric in ["w1", "w2", "sliced-w2", "energy", "mmd", "sinkhorn"] {
         let output = |threads: usize| {
-            let line =
-                format!("distance a.npy b.npy --metric {metric} --floor --repeats 2 --threads {threads}");
+            let line = format!(
+                "distance a.npy b.npy --metric {metric} --floor --repeats 2 --permutations 3 --threads {threads}"
+            );
             let mut output = json(at, &line);
             output.as_object_mut().unwrap().remove("seconds");
             output.to_string()
