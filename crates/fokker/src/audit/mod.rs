@@ -35,6 +35,7 @@
 //! ```
 
 mod affine;
+mod choices;
 mod continuous;
 mod export;
 mod frame;
@@ -45,13 +46,19 @@ mod purity;
 mod report;
 mod sampler;
 mod score_check;
+mod table;
 pub mod tune;
 
 pub use affine::{AffinePart, OnClock, ScoreAudit, affine_w2, audit_score};
+pub use choices::{GridName, GridSource, ScheduleName, SchemeName, Schemes};
 pub use export::{EXPORT_NAMES, Export, Exported, integer_timesteps, parse_sigmas, sigma_list, timesteps};
-pub use lint::{Code, Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, lint_sigmas};
+pub use lint::{
+    Code, Finding, LINT_SCHEME, LINT_SPECTRUM, LINT_STEPS, LintOptions, LintSubject, Severity, lint_config,
+    lint_sigmas,
+};
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use purity::{Checked, check_scheme};
 pub use report::{Audit, ErrorReport, PerEigenvalue, Run};
 pub use sampler::{START_NAMES, Sampler, Start};
 pub use score_check::affine_warning;
+pub use table::{Cell, ErrorTable, ErrorTableOptions, Errors, STEPS};

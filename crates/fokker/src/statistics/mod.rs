@@ -12,5 +12,5 @@ pub use gaussian::Gaussian;
 pub use kmeans::{KMeans, KMeansOptions, kmeans};
 pub(crate) use mixture::Kernel;
 pub use mixture::{GaussianMixture, MixtureFit, MixtureOptions};
-pub use texture::Texture;
+pub use texture::{Texture, TextureOptions, TextureReport};
 pub(crate) use weights::{NO_ROW, carrying, checked, normalised, sample_rows, shares};

@@ -2,10 +2,42 @@
 
 use super::Gaussian;
 use crate::limits::finite;
+use crate::options::options;
 use crate::{Error, Limits, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis, azip};
 use rustfft::num_complex::Complex;
 use rustfft::{FftDirection, FftPlanner};
+
+options! {
+    /// Options of the samples of a [`Texture`].
+    "audit texture" => pub struct TextureOptions {
+        /// Number of samples
+        #[alias("n" => "")]
+        pub samples: usize = 1,
+        /// Seed of the white noise
+        #[alias("random_state" => "")]
+        pub seed: u64 = 0,
+    }
+}
+
+/// What there is to say of a texture in numbers.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TextureReport {
+    /// M.
+    pub height: usize,
+    /// N.
+    pub width: usize,
+    /// C.
+    pub channels: usize,
+    /// Number of eigenvalues, C MN.
+    pub dimension: usize,
+    /// How many of them are zero.
+    pub zero_eigenvalues: usize,
+    /// The largest of them.
+    pub largest_eigenvalue: f64,
+    /// Their sum.
+    pub trace: f64,
+}
 
 /// Asymptotic discrete spot noise of an image u of M × N pixels and C channels
 /// [Galerne, Gousseau, Morel 2011].
@@ -33,6 +65,20 @@ pub struct Texture {
 }
 
 impl Texture {
+    /// Its extents and eigenvalues in numbers.
+    pub fn report(&self) -> TextureReport {
+        let ((height, width, channels), values) = (self.shape(), self.eigenvalues());
+        TextureReport {
+            height,
+            width,
+            channels,
+            dimension: values.len(),
+            zero_eigenvalues: values.iter().filter(|&&value| value == 0.0).count(),
+            largest_eigenvalue: values.iter().copied().fold(0.0, f64::max),
+            trace: values.sum(),
+        }
+    }
+
     /// The texture of an image `[M, N, C]`, O(C MN log MN).
     ///
     /// # Errors

@@ -17,6 +17,9 @@
 mod bench;
 mod config;
 mod levels;
+mod subject;
+
+pub use subject::{LintOptions, LintSubject};
 
 use crate::process::{SchedulerConfig, refuse_flow_matching};
 use crate::sampling::Scheme;
@@ -30,6 +33,9 @@ pub const LINT_STEPS: usize = 30;
 
 /// Scheme by which a list of σ is audited, unless another is asked for.
 pub const LINT_SCHEME: &str = "dpmpp-2m";
+
+/// Law that costs are computed on, unless another is given.
+pub const LINT_SPECTRUM: &str = "natural:32x32x3";
 
 /// Most steps that are linted: each finding takes a few audits of all of them.
 const MAX_STEPS: usize = 10_000;

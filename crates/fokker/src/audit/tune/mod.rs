@@ -22,9 +22,11 @@ mod adjoint;
 mod lbfgs;
 mod objective;
 mod standard;
+mod table;
 mod transfer;
 
 pub use standard::{STOPS, Standard};
+pub use table::{Best, StandardRow, TransferRow, TuneRow, TuneTable, TuneTableOptions, best};
 pub use transfer::{Transfer, neighbours, perturbed, transfer, unseen_neighbours};
 
 use super::{Audit, ErrorReport, Start};

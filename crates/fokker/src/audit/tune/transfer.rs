@@ -17,7 +17,7 @@ const TUNED_ON: u64 = 8;
 const UNSEEN: u64 = 16;
 
 /// W₂ of a tuned grid on laws it was not tuned on, beside the standard grid it replaces.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Transfer {
     /// Average of W₂ over the laws.
     pub average: f64,
