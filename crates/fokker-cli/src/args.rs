@@ -16,8 +16,11 @@ pub use spectral::{
 pub use transport::{CloudArguments, CoupleArguments, DistanceArguments, TransportCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fokker::audit::tune::TuneTableOptions;
+use fokker::audit::{ErrorTableOptions, Export, LintOptions};
 use fokker::process::{SCHEDULE_NAMES, SPACING_NAMES};
 use fokker::sampling::SCHEME_NAMES;
+use fokker::statistics::TextureOptions;
 use std::path::PathBuf;
 
 /// Diffusion models in closed form.
@@ -160,12 +163,8 @@ pub struct LintArguments {
     /// Scheduler configuration or list of σ, or preset:NAME
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Inference steps of a configuration [default: 30]
-    #[arg(value_parser = count, long, value_name = "N")]
-    pub steps: Option<usize>,
-    /// Scheme [default: that of the scheduler's class; dpmpp-2m for a list]
-    #[arg(long)]
-    pub scheme: Option<String>,
+    #[command(flatten)]
+    pub options: Given<LintOptions>,
     #[command(flatten)]
     pub law: LintLaw,
 }
@@ -198,9 +197,8 @@ pub struct TextureArguments {
     /// Write samples side by side here (.png), values clipped to [0, 255]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Number of samples to write
-    #[arg(value_parser = count, long, default_value_t = 1, value_name = "N", requires = "output")]
-    pub samples: usize,
+    #[command(flatten)]
+    pub options: Given<TextureOptions>,
 }
 
 /// The names are those of the library's tables.
@@ -229,36 +227,11 @@ Grids:
 pub struct ErrorsArguments {
     #[command(flatten)]
     pub law: LawArguments,
-    /// Schemes, or `all`
-    #[arg(long, value_delimiter = ',', default_value = "em,ei,euler,heun,dpmpp-2m", value_name = "LIST")]
-    pub scheme: Vec<String>,
-    /// Numbers of steps [default: 50]
-    #[arg(value_parser = count, long, value_delimiter = ',', value_name = "LIST", conflicts_with = "nfe")]
-    pub steps: Vec<usize>,
-    /// Budgets of score evaluations: the most steps that fit
-    #[arg(value_parser = count, long, value_delimiter = ',', value_name = "LIST")]
-    pub nfe: Vec<usize>,
-    /// Stopping times [default: 0]
-    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_negative_numbers = true)]
-    pub stop: Vec<f64>,
-    /// Laws to start from: normal is N(0, I), exact is p_T
-    #[arg(long, value_delimiter = ',', default_value = "normal", value_name = "LIST")]
-    pub start: Vec<StartName>,
-    /// Time grids
-    #[arg(long, value_delimiter = ',', default_value = "uniform", value_name = "LIST")]
-    pub grid: Vec<String>,
-    /// Noise schedule
-    #[arg(long, default_value = "linear:0.05:10")]
-    pub schedule: String,
+    #[command(flatten)]
+    pub options: Given<ErrorTableOptions>,
     /// Form of the table
     #[arg(long, default_value = "table", conflicts_with = "json")]
     pub format: Format,
-    /// Add W2 to the marginal p_t at every time of the grid (with --json)
-    #[arg(long, requires = "json")]
-    pub along_time: bool,
-    /// Add the errors of every eigenvalue (with --json)
-    #[arg(long, requires = "json")]
-    pub per_eigenvalue: bool,
 }
 
 const TUNE_HELP: &str = "\
@@ -276,53 +249,15 @@ W2: on the law tuned on; perturbed: average over 16 laws whose eigenvalues are m
 pub struct TuneArguments {
     #[command(flatten)]
     pub law: LawArguments,
-    /// Budgets of score evaluations
-    #[arg(value_parser = count, long, value_delimiter = ',', default_value = "10,20,50", value_name = "LIST")]
-    pub nfe: Vec<usize>,
-    /// Schemes, or `all`
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "em,heun,ddim,dpmpp-2m,edm-heun",
-        value_name = "LIST"
-    )]
-    pub scheme: Vec<String>,
-    /// Laws to start from: normal is N(0, I), exact is p_T
-    #[arg(long, value_delimiter = ',', default_value = "normal", value_name = "LIST")]
-    pub start: Vec<StartName>,
-    /// Fix the stopping time [default: chosen with the grid]
-    #[arg(long, allow_negative_numbers = true)]
-    pub stop: Option<f64>,
-    /// Tune on 8 perturbed laws too, for the average or the worst W2
-    #[arg(long)]
-    pub robust: Option<RobustName>,
-    /// Noise schedule, as for `audit errors`
-    #[arg(long, default_value = "linear:0.05:10")]
-    pub schedule: String,
-    /// Print only the best grid of each budget, ready to paste
-    #[arg(long, conflicts_with = "json")]
-    pub export: Option<ExportName>,
+    #[command(flatten)]
+    pub options: Given<TuneTableOptions>,
+    /// Print only the best grid of each budget, ready to paste, for: k-diffusion (also comfyui),
+    /// diffusers, t
+    #[arg(long, conflicts_with = "json", value_name = "NAME")]
+    pub export: Option<Export>,
     /// Form of the table
     #[arg(long, default_value = "table", conflicts_with_all = ["json", "export"])]
     pub format: Format,
-}
-
-/// What is minimised over several laws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RobustName {
-    Average,
-    Worst,
-}
-
-/// Forms of an exported grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportName {
-    /// σ/α, decreasing (also ComfyUI)
-    KDiffusion,
-    /// timesteps and sigmas for `set_timesteps`
-    Diffusers,
-    /// times of the schedule
-    T,
 }
 
 /// The data law and the law whose score is used.
@@ -352,13 +287,6 @@ pub struct LawArguments {
     /// coordinates, standard deviations of the columns
     #[arg(long, value_name = "FILE", requires = "data", conflicts_with_all = ["score_eigenvalues", "score_data", "eigenvalues", "spectrum"])]
     pub score: Option<PathBuf>,
-}
-
-/// The law a sampler starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StartName {
-    Normal,
-    Exact,
 }
 
 /// Forms of a table.

@@ -63,10 +63,6 @@ pub use threads::thread_count;
 pub fn commands() -> Vec<options::Described> {
     use options::Described;
     vec![
-        Described::of::<audit::ErrorTableOptions>(),
-        Described::of::<audit::tune::TuneTableOptions>(),
-        Described::of::<audit::LintOptions>(),
-        Described::of::<statistics::TextureOptions>(),
         Described::of::<population::FitOptions>(),
         Described::of::<population::PredictOptions>(),
         Described::of::<population::ValidateOptions>(),

@@ -1,13 +1,13 @@
 //! `fokker demo`: the audit on a spectrum that is built in, and what its numbers mean.
 
-use super::errors::{Cell, Extras, Table, render};
-use super::sampler::{GridSource, schemes};
-use crate::args::{Format, Global, StartName};
+use super::errors::render;
+use crate::args::{Format, Global};
 use crate::report::{number, wrapped};
 use fokker::ArrayBlocks;
 use fokker::Task;
-use fokker::audit::Audit;
 use fokker::audit::tune::{TuneOptions, Tuned, tune};
+use fokker::audit::{Audit, Cell, ErrorTable, ErrorTableOptions, GridSource};
+use fokker::options::Options;
 use fokker::population::{self, Cloud, HoldOut, Snapshots, ValidateOptions, validate};
 use fokker::problems::{BenchmarkEnergy, Chain, PopulationOptions, parse_spectrum, simulate_population};
 use fokker::process::{Spacing, parse_schedule};
@@ -28,20 +28,17 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
     }
     let law = Gaussian::from_eigenvalues(parse_spectrum(SPECTRUM)?)?;
     let schedule = parse_schedule(SCHEDULE)?;
-    let names = ["em", "ddpm-exact", "heun", "ddim", "dpmpp-2m", "edm-heun"].map(str::to_owned);
-    let table = Table {
+    let mut options = ErrorTableOptions { nfe: Some(vec![20, 100]), ..Default::default() };
+    options.set_words("scheme", "em,ddpm-exact,heun,ddim,dpmpp-2m,edm-heun")?;
+    let table = ErrorTable {
         audit: &Audit::new(&law, &*schedule),
         schedule: &*schedule,
         fitted: None,
-        schemes: &schemes(&names)?,
-        grids: &[("log-snr".to_owned(), GridSource::Rule(Spacing::LogSnr))],
-        steps: &[],
-        nfe: &[20, 100],
-        stops: &[0.0],
-        starts: &[StartName::Normal],
-        extras: Extras::default(),
+        schemes: ErrorTable::schemes_of(&options.scheme),
+        grids: vec![("log-snr".to_owned(), GridSource::Rule(Spacing::LogSnr))],
+        options: &options,
     };
-    let cells = table.cells()?;
+    let cells = table.cells(Task::silent())?;
     if global.json {
         return Ok(serde_json::to_string_pretty(&serde_json::json!({ "cells": cells }))? + "\n");
     }
@@ -132,7 +129,7 @@ fn meaning(cells: &[Cell], size: f64) -> String {
     let mut errors: Vec<(f64, &str)> = cells
         .iter()
         .filter(|c| c.nfe == Some(100))
-        .filter_map(|c| Some((c.w2?, c.scheme.as_str())))
+        .filter_map(|c| Some((c.errors.w2?, c.scheme.as_str())))
         .collect();
     errors.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (Some(best), Some(worst)) = (errors.first(), errors.last()) else {

@@ -5,44 +5,26 @@ use crate::args::{Global, LawArguments, LintArguments, LintLaw};
 use crate::files::read_text;
 use crate::progress::Progress;
 use crate::report::{number, wrapped};
-use anyhow::{Context, bail};
-use fokker::audit::{Finding, LINT_SCHEME, LINT_STEPS, Severity, lint_config, lint_sigmas, parse_sigmas};
-use fokker::process::SchedulerConfig;
-use fokker::sampling::parse_scheme;
+use anyhow::Context;
+use fokker::audit::{Finding, LINT_SPECTRUM, LintSubject, Severity};
 use std::path::Path;
-
-/// The law that costs are computed on unless another is given.
-const SPECTRUM: &str = "natural:32x32x3";
-
-/// What is linted.
-enum Subject {
-    Config { config: Box<SchedulerConfig>, steps: usize },
-    Sigmas(Vec<f64>),
-}
 
 /// Runs the command.
 pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<Outcome> {
-    let subject = subject(arguments)?;
-    let default = match &subject {
-        Subject::Config { config, .. } => config.scheme_name(),
-        Subject::Sigmas(_) => LINT_SCHEME,
-    };
-    let scheme = parse_scheme(arguments.scheme.as_deref().unwrap_or(default))?;
+    let options = &arguments.options.0;
+    let subject = subject(&arguments.file)?;
     let law = law::read(&law_arguments(&arguments.law), Progress::new(global.quiet).task())?;
     let heading = format!(
         "{}: {}, audited as {}\n{}\n",
         arguments.file.display(),
-        subject.describe(),
-        scheme.name(),
+        subject.describe(options),
+        subject.scheme(options),
         law.description
     );
     if global.dry_run {
         return Ok(heading.into());
     }
-    let findings = match &subject {
-        Subject::Config { config, steps } => lint_config(config, *steps, &law.data, &*scheme)?,
-        Subject::Sigmas(sigmas) => lint_sigmas(sigmas, &law.data, &*scheme)?,
-    };
+    let findings = subject.lint(&law.data, options)?;
     let text = match global.json {
         true => serde_json::to_string_pretty(&serde_json::json!({ "findings": findings }))? + "\n",
         false => heading + "\n" + &render(&findings),
@@ -51,21 +33,12 @@ pub fn run(arguments: &LintArguments, global: &Global) -> anyhow::Result<Outcome
     Ok(Outcome { text, code: u8::from(failed) })
 }
 
-fn subject(arguments: &LintArguments) -> anyhow::Result<Subject> {
-    let steps = arguments.steps.unwrap_or(LINT_STEPS);
-    let config = |config| Ok(Subject::Config { config: Box::new(config), steps });
-    let name = arguments.file.display().to_string();
-    if let Some(preset) = name.strip_prefix("preset:") {
-        return config(SchedulerConfig::preset(preset)?);
+fn subject(file: &Path) -> anyhow::Result<LintSubject> {
+    let name = file.display().to_string();
+    if name.starts_with("preset:") {
+        return Ok(LintSubject::read(&name)?);
     }
-    let text = read_text(Path::new(&arguments.file))?;
-    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
-        return config(SchedulerConfig::from_json(&text).context(name)?);
-    }
-    if arguments.steps.is_some() {
-        bail!("{name}: a list of σ has its own steps: leave --steps out");
-    }
-    Ok(Subject::Sigmas(parse_sigmas(&text).context(name)?))
+    LintSubject::read(&read_text(file)?).context(name)
 }
 
 fn law_arguments(law: &LintLaw) -> LawArguments {
@@ -74,20 +47,11 @@ fn law_arguments(law: &LintLaw) -> LawArguments {
     LawArguments {
         eigenvalues: eigenvalues.clone(),
         data: data.clone(),
-        spectrum: spectrum.clone().or_else(|| none.then(|| SPECTRUM.to_owned())),
+        spectrum: spectrum.clone().or_else(|| none.then(|| LINT_SPECTRUM.to_owned())),
         texture: texture.clone(),
         score_eigenvalues: None,
         score_data: None,
         score: None,
-    }
-}
-
-impl Subject {
-    fn describe(&self) -> String {
-        match self {
-            Subject::Config { config, steps } => format!("{}, {steps} steps", config.class.name()),
-            Subject::Sigmas(sigmas) => format!("{} steps", sigmas.len() - 1),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `fokker audit texture`: the Gaussian texture of an image.
 
+use super::with;
 use crate::args::{Global, TextureArguments};
 use crate::files::{Output, OutputFormat, read_texture, side_by_side, write_png};
 use anyhow::{Context, bail};
@@ -15,8 +16,12 @@ const MAX_SAMPLES: usize = 64;
 
 /// Runs the command.
 pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<String> {
-    if arguments.samples == 0 || arguments.samples > MAX_SAMPLES {
-        bail!("--samples must be from 1 to {MAX_SAMPLES}, found {}", arguments.samples);
+    let count = arguments.options.0.samples;
+    if count == 0 || count > MAX_SAMPLES {
+        bail!("samples must be from 1 to {MAX_SAMPLES}, found {count}");
+    }
+    if count > 1 && arguments.output.is_none() {
+        bail!("--samples goes with --output");
     }
     let inputs: Vec<&Path> = arguments.image.iter().map(|path| path.as_path()).collect();
     let output = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Png], &inputs)?;
@@ -26,15 +31,12 @@ pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<Stri
         (None, None) => bail!("give an image or --pattern"),
     };
     let (height, width, channels) = texture.shape();
-    Limits::rows("--samples", arguments.samples, height * width * channels)?;
-    let eigenvalues = texture.eigenvalues();
-    let total = eigenvalues.sum();
-    let largest = eigenvalues.iter().copied().fold(0.0, f64::max);
-    let zeros = eigenvalues.iter().filter(|&&value| value == 0.0).count();
+    Limits::rows("samples", count, height * width * channels)?;
+    let report = texture.report();
     let mut written = None;
     if let (Some(output), false) = (&output, global.dry_run) {
         let mut samples = Vec::new();
-        for index in 0..arguments.samples {
+        for index in 0..count {
             let mut noise = vec![Array2::zeros((height, width))];
             Noise { seed: global.seed }.fill(0, index as u32, &mut noise);
             samples.push(texture.sample(noise[0].view())?);
@@ -43,21 +45,19 @@ pub fn run(arguments: &TextureArguments, global: &Global) -> anyhow::Result<Stri
         written = Some(output.name());
     }
     if global.json {
-        let value = serde_json::json!({
-            "height": height, "width": width, "channels": channels, "dimension": eigenvalues.len(),
-            "zero_eigenvalues": zeros, "largest_eigenvalue": largest, "trace": total, "output": written,
-        });
-        return Ok(serde_json::to_string_pretty(&value)? + "\n");
+        return with(&report, serde_json::json!({ "output": written }));
     }
     let mut text = format!(
         "{name}: {height}×{width}×{channels}, pixels in [−1, 1]\n\
-         Gaussian texture: {} dimensions, {zeros} of variance zero, largest eigenvalue {largest:.4},\n\
+         Gaussian texture: {} dimensions, {} of variance zero, largest eigenvalue {:.4},\n\
          size √E|x − mean|² = {:.4}\n",
-        eigenvalues.len(),
-        total.sqrt()
+        report.dimension,
+        report.zero_eigenvalues,
+        report.largest_eigenvalue,
+        report.trace.sqrt()
     );
     if let Some(path) = written {
-        text += &format!("{} samples side by side, clipped to [0, 255]: {path}\n", arguments.samples);
+        text += &format!("{count} samples side by side, clipped to [0, 255]: {path}\n");
     }
     Ok(text)
 }

@@ -1,14 +1,14 @@
 //! How it is printed: cells as rows, what needs a sentence below them.
 
-use super::Cell;
 use crate::args::Format;
 use crate::report::{Report, number, wrapped};
+use fokker::audit::Cell;
 
 /// The cells as a table of at most 80 columns (unless grids have long names), reasons below it.
 ///
 /// For people a start that is the same everywhere has no column: the heading names it.
 pub fn render(cells: &[Cell], with_grid: bool, format: Format) -> String {
-    let with_score = cells.iter().any(|cell| cell.score.is_some_and(|score| score >= 1e-12));
+    let with_score = cells.iter().any(|cell| cell.errors.score.is_some_and(|score| score >= 1e-12));
     let with_start = format != Format::Table || cells.iter().any(|cell| cell.start != cells[0].start);
     let mut header = vec!["scheme"];
     header.extend(with_grid.then_some("grid"));
@@ -25,9 +25,10 @@ pub fn render(cells: &[Cell], with_grid: bool, format: Format) -> String {
         let mut row = vec![cell.scheme.clone()];
         row.extend(with_grid.then(|| cell.grid.clone().unwrap_or_default()));
         row.extend([count(cell.steps), count(cell.evaluations), cell.stop.to_string()]);
-        row.extend(with_start.then(|| cell.start.to_owned()));
-        row.extend([cell.w2, cell.initialisation, cell.truncation, cell.discretisation].map(error));
-        row.extend(with_score.then(|| error(cell.score)));
+        row.extend(with_start.then(|| cell.start.to_string()));
+        let errors = &cell.errors;
+        row.extend([errors.w2, errors.initialisation, errors.truncation, errors.discretisation].map(error));
+        row.extend(with_score.then(|| error(errors.score)));
         row
     });
     let text = Report { header, rows: rows.collect(), labels }.render(format);
@@ -39,12 +40,13 @@ pub fn render(cells: &[Cell], with_grid: bool, format: Format) -> String {
 
 /// Why cells have no numbers: each reason once for each scheme.
 fn notes(cells: &[Cell]) -> String {
-    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut seen: Vec<(&str, String)> = Vec::new();
     for cell in cells {
-        if let Some(reason) = &cell.reason
-            && !seen.contains(&(&cell.scheme, reason))
-        {
-            seen.push((&cell.scheme, reason));
+        if let Some(reason) = &cell.reason {
+            let note = (cell.scheme.as_str(), reason.to_string());
+            if !seen.contains(&note) {
+                seen.push(note);
+            }
         }
     }
     let remainder = |cell: &Cell| {
@@ -60,7 +62,7 @@ fn notes(cells: &[Cell]) -> String {
         Some(wrapped(&text) + "\n" + &warning)
     };
     let remainders: String = cells.iter().filter_map(remainder).collect();
-    let note = |(scheme, reason): &(&str, &str)| wrapped(&format!("– {scheme}: {reason}")) + "\n";
+    let note = |(scheme, reason): &(&str, String)| wrapped(&format!("– {scheme}: {reason}")) + "\n";
     let notes: String = seen.iter().map(note).collect::<String>() + &remainders;
     if notes.is_empty() { notes } else { format!("\n{notes}") }
 }
