@@ -175,7 +175,8 @@ fn data_from_text_with_exact_and_estimated_scores() {
 #[test]
 fn mnist_end_to_end() {
     let Some(folder) = shared_data("mnist_end_to_end") else { return };
-    let line = "audit errors --data mnist-t10k-images-idx3-ubyte.gz --nfe 20,100 --grid log-snr --quiet";
+    let line = "audit errors --data mnist-t10k-images-idx3-ubyte.gz --scheme em,ei,euler,heun,dpmpp-2m --nfe 20,100 --grid log-snr \
+                --quiet";
     let table = succeed_in(&folder, line).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(table.contains("784 dimensions, 123 of variance zero, size √E|x|² = 26.94"), "{table}");
     let cells = cells_in(&folder, line);
