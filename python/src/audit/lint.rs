@@ -1,12 +1,10 @@
 //! What is wrong with a grid or a configuration.
 
 use super::Law;
-use super::schedule::config_of;
+use crate::options::result;
 use crate::work::run;
-use fokker::audit::{Finding, LINT_SCHEME, LINT_STEPS, lint_config, lint_sigmas, parse_sigmas};
-use fokker::sampling::parse_scheme;
+use fokker::audit::{LintOptions, LintSubject};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
 
 /// Findings about a list of σ (or its text), or a configuration (JSON or `preset:NAME`).
 #[pyfunction]
@@ -18,34 +16,14 @@ pub fn audit_lint<'py>(
     steps: Option<usize>,
     law: &Law,
     scheme: Option<&str>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let findings = run(py, |_| {
-        let text = text.unwrap_or_default();
-        if let Some(sigmas) = sigmas {
-            return lint_sigmas(&sigmas, &law.law, &*parse_scheme(scheme.unwrap_or(LINT_SCHEME))?);
-        }
-        if !text.starts_with("preset:") && !text.trim_start().starts_with('{') {
-            let scheme = parse_scheme(scheme.unwrap_or(LINT_SCHEME))?;
-            return lint_sigmas(&parse_sigmas(text)?, &law.law, &*scheme);
-        }
-        let config = config_of(text)?;
-        let steps = steps.unwrap_or(LINT_STEPS);
-        lint_config(&config, steps, &law.law, &*parse_scheme(scheme.unwrap_or(config.scheme_name()))?)
+        let options = LintOptions { steps, scheme: scheme.map(str::parse).transpose()? };
+        let subject = match sigmas {
+            Some(sigmas) => LintSubject::Sigmas(sigmas),
+            None => LintSubject::read(text.unwrap_or_default())?,
+        };
+        subject.lint(&law.law, &options)
     })?;
-    let out = PyList::empty(py);
-    for finding in &findings {
-        out.append(described(py, finding)?)?;
-    }
-    Ok(out)
-}
-
-fn described<'py>(py: Python<'py>, finding: &Finding) -> PyResult<Bound<'py, PyDict>> {
-    let out = PyDict::new(py);
-    out.set_item("code", finding.code.name())?;
-    out.set_item("severity", format!("{:?}", finding.severity).to_lowercase())?;
-    out.set_item("step", finding.step)?;
-    out.set_item("message", &finding.message)?;
-    out.set_item("remedy", &finding.remedy)?;
-    out.set_item("w2_cost", finding.w2_cost)?;
-    Ok(out)
+    result(py, &findings)
 }

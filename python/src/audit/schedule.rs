@@ -129,7 +129,7 @@ impl PySchedule {
 }
 
 /// The configuration in the JSON of a diffusers scheduler, or of `preset:NAME`.
-pub(super) fn config_of(text: &str) -> Result<SchedulerConfig> {
+fn config_of(text: &str) -> Result<SchedulerConfig> {
     match text.strip_prefix("preset:") {
         Some(name) => SchedulerConfig::preset(name),
         None => SchedulerConfig::from_json(text),
