@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
-from ._checked import check, rules_of
 from ._options import fields
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 if TYPE_CHECKING:
+    from typing_extensions import Self
 
     class Base:
         """For type checkers: scikit-learn has no stubs, and need not be there."""
@@ -63,15 +68,48 @@ else:
                 return f"{type(self).__name__}({items})"
 
 
-class Estimator(Base):
-    """Checks of arguments, by the names of columns too."""
+def working(method: F) -> F:
+    """A method whose work is done by ``n_jobs`` threads, and prints its progress when ``verbose``."""
 
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = _fokker.work_as(self.verbose, self.n_jobs)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            _fokker.work_as(*before)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class Estimator(Base):
+    """Options, files, and checks of arguments, by the names of columns too."""
+
+    verbose: bool
+    n_jobs: int | None
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
+    def to_bytes(self) -> bytes:
+        """The fit as the command line saves it (safetensors)."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The fit that :meth:`to_bytes` or the command line saved."""
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fit to a file as the command line does, in place of what is there (safetensors)."""
+        Path(path).write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The fit in a file that :meth:`save` or the command line wrote, with the options that made it."""
+        return cls.from_bytes(Path(path).read_bytes())
+
     def _observed(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.object_] | None]:
         """X as numbers, and the names of its columns when all of them are text."""
-        self._check_parameters()
         rows = _fokker.as_matrix(X, "X")
         if rows.shape[0] == 0 or rows.shape[1] == 0:
             empty = "sample" if rows.shape[0] == 0 else "feature"
@@ -80,8 +118,12 @@ class Estimator(Base):
             )
         return rows, _column_names(X)
 
-    def _remember_options(self, keywords: str, options: Mapping[str, Any]) -> None:
+    def _remember_options(
+        self, keywords: str, options: Mapping[str, Any], verbose: bool, n_jobs: int | None
+    ) -> None:
         """Sets every option as an attribute, unchanged, as scikit-learn asks."""
+        self.verbose = verbose
+        self.n_jobs = n_jobs
         known, given = fields(keywords), dict(options)
         for name, field in known.items():
             value = given.pop(name, field["default"])
@@ -95,11 +137,16 @@ class Estimator(Base):
             found = ", ".join(map(repr, given))
             raise TypeError(f"{type(self).__name__} has no option {found}; it has: {', '.join(known)}")
 
-    def _check_parameters(self) -> None:
-        if hasattr(type(self).__init__, "__signature__"):
-            return  # What the library reads, it checks.
-        for name, kinds in rules_of(type(self).__init__).items():
-            check(name, getattr(self, name), kinds)
+    def _given(self, keywords: str) -> dict[str, Any]:
+        """The options that are remembered, for the library."""
+        return {name: getattr(self, name) for name in fields(keywords)}
+
+    @staticmethod
+    def _of_receipt(keywords: str, receipt: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The parameters of the fit that a receipt is of."""
+        options = {} if receipt is None else receipt["options"]
+        known = {name: field["name"] for name, field in fields(keywords).items()}
+        return {name: options[own] for name, own in known.items() if own in options}
 
     def _remember(self, rows: NDArray[np.float64], names: NDArray[np.object_] | None) -> None:
         self.n_features_in_ = rows.shape[1]

@@ -59,3 +59,36 @@ class TransportDistance(TypedDict, total=False):
     repeats: int
     permutations: int
     seed: int
+class SpectralFit(TypedDict, total=False):
+    """Options of ``fokker spectral fit``."""
+
+    reference: str | float | Sequence[str | float]
+    degree: int | Sequence[int]
+    pairs: str | Sequence[tuple[int, int]] | Sequence[str | Sequence[tuple[int, int]]]
+    gaussian_pairs: bool
+    ridge: str | float
+    hold_out: float
+
+
+class SpectralParameters(TypedDict, total=False):
+    """Options of ``fokker spectral fit, spectral density``."""
+
+    reference: str | float | Sequence[str | float]
+    degree: int | Sequence[int]
+    pairs: str | Sequence[tuple[int, int]] | Sequence[str | Sequence[tuple[int, int]]]
+    gaussian_pairs: bool
+    ridge: str | float
+    hold_out: float
+    density: str | float
+
+
+class SpectralSample(TypedDict, total=False):
+    """Options of ``fokker spectral sample``."""
+
+    n_samples: int
+    steps: int
+    stop: float
+    corrector: int | None
+    corrector_step: float | None
+    metropolis: bool | None
+    random_state: int

@@ -25,13 +25,26 @@ KEYWORDS = {
     "PopulationPredict": ("population predict", {"seed": "random_state"}),
     "PopulationValidate": ("population validate", {}),
     "TransportDistance": ("transport distance", {}),
+    "SpectralFit": ("spectral fit", {}),
+    # What an estimator remembers: options of a fit, and of what is done with it.
+    "SpectralParameters": ("spectral fit, spectral density", {}),
+    "SpectralSample": ("spectral sample", {"samples": "n_samples", "seed": "random_state"}),
 }
+
+
+#: Parameters of every estimator, which no result depends on.
+WORK = """
+verbose : bool, default False
+    Print progress to stderr, a line a second, with an estimate of the time left.
+n_jobs : int | None, default None
+    Threads; None: all, and -1 too, -2: all but one. Results do not depend on it."""
 
 
 def fields(keywords: str) -> dict[str, dict[str, Any]]:
     """The options of a dictionary of keywords by the name they have here: help, python, default."""
     command, renamed = KEYWORDS[keywords]
-    return {renamed.get(field["name"], field["name"]): field for field in _fokker.option_fields(command)}
+    found = [field for name in command.split(", ") for field in _fokker.option_fields(name)]
+    return {renamed.get(field["name"], field["name"]): field for field in found}
 
 
 def takes(keywords: str, *, but: tuple[str, ...] = ()) -> Callable[[F], F]:
@@ -47,7 +60,10 @@ def takes(keywords: str, *, but: tuple[str, ...] = ()) -> Callable[[F], F]:
             )
             for name, field in known.items()
         ]
-        function.__signature__ = own.replace(parameters=kept + given)  # type: ignore[attr-defined]
+        # Its own keywords come last.
+        first = [p for p in kept if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+        parameters = first + given + kept[len(first) :]
+        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         listed = "\n".join(documented(name, field) for name, field in known.items())
         function.options_of = keywords  # type: ignore[attr-defined]
         function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions\n-------\n{listed}\n"
@@ -66,7 +82,7 @@ def parameters(keywords: str) -> Callable[[type], type]:
     """Puts the options of a command where the documents of a class say ``{parameters}``."""
 
     def decorate(cls: type) -> type:
-        listed = "\n".join(documented(name, field) for name, field in fields(keywords).items())
+        listed = "\n".join(documented(name, field) for name, field in fields(keywords).items()) + WORK
         cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("{parameters}", listed)
         return cls
 

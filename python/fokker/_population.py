@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
 from ._checked import checked
-from ._estimator import Estimator, seed_of, weights_of
+from ._estimator import Estimator, seed_of, weights_of, working
 from ._options import fields, parameters, takes
 from .transport import wasserstein
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
     from ._keywords import PopulationFit, PopulationPredict, PopulationValidate
 
@@ -64,10 +64,13 @@ class PopulationEnergy(Estimator):
     _fit: _fokker.PopulationFit
 
     @takes("PopulationFit")
-    def __init__(self, **options: Unpack[PopulationFit]) -> None:
+    def __init__(
+        self, *, verbose: bool = False, n_jobs: int | None = None, **options: Unpack[PopulationFit]
+    ) -> None:
         """Remembers the options; see the class."""
-        self._remember_options("PopulationFit", options)
+        self._remember_options("PopulationFit", options, verbose, n_jobs)
 
+    @working
     def fit(
         self,
         X: ArrayLike,
@@ -91,7 +94,7 @@ class PopulationEnergy(Estimator):
         self.report_ = report
         return self._settle(fit)
 
-    def _settle(self, fit: _fokker.PopulationFit) -> PopulationEnergy:
+    def _settle(self, fit: _fokker.PopulationFit) -> Self:
         self._fit = fit
         self.times_ = fit.times
         self.temperature_ = fit.temperature
@@ -99,6 +102,7 @@ class PopulationEnergy(Estimator):
         self.interaction_coefficients_ = fit.interaction_coefficients
         return self
 
+    @working
     @takes("PopulationPredict", but=("at", "times"))
     def predict(
         self,
@@ -126,12 +130,14 @@ class PopulationEnergy(Estimator):
             warnings.warn(f"time {words}", stacklevel=2)
         return np.stack(clouds) if several else clouds[0]
 
+    @working
     @checked
     def potential(self, X: ArrayLike, t: float | None = None) -> NDArray[np.float64]:
         """V at rows, ``[n]``, and a time (that of the first snapshot by default); up to a constant."""
         rows = self._asked(X)
         return self._fit.potential(self._time(t), rows)
 
+    @working
     @checked
     def velocity(
         self,
@@ -153,6 +159,7 @@ class PopulationEnergy(Estimator):
         self._require_fit()
         return self._fit.interaction(r)
 
+    @working
     def score(
         self,
         X: ArrayLike,
@@ -180,6 +187,7 @@ class PopulationEnergy(Estimator):
             distances.append(wasserstein(moved, rows[target], p=1, source_weights=a, target_weights=b))
         return -float(np.mean(distances))
 
+    @working
     @takes("PopulationValidate", but=FIT)
     def validate(
         self,
@@ -213,10 +221,10 @@ class PopulationEnergy(Estimator):
         return self._fit.to_bytes()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> PopulationEnergy:
+    def from_bytes(cls, data: bytes) -> Self:
         """The energy that :meth:`to_bytes` or the command line saved; it has no ``report_``."""
         fit = _fokker.PopulationFit.from_bytes(data)
-        energy = cls()
+        energy = cls(**cls._of_receipt("PopulationFit", fit.receipt))
         energy.n_features_in_ = fit.dim
         return energy._settle(fit)
 
@@ -225,7 +233,7 @@ class PopulationEnergy(Estimator):
         return float(self.times_[0]) if t is None else float(t)
 
     def _options(self) -> dict[str, Any]:
-        return {**self.get_params(deep=False), "random_state": seed_of(self.random_state)}
+        return {**self._given("PopulationFit"), "random_state": seed_of(self.random_state)}
 
 
 def _share(weights: NDArray[np.float64] | None, mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:

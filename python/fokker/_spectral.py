@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _fokker
-from ._checked import checked
-from ._estimator import Estimator, seed_of, weights_of
+from ._estimator import Estimator, seed_of, weights_of, working
+from ._options import fields, parameters, takes
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from ._keywords import SpectralParameters, SpectralSample
+
+#: Rows that are drawn unless told otherwise.
+SAMPLES: int = fields("SpectralSample")["n_samples"]["default"]
 
 
+@parameters("SpectralParameters")
 class SpectralDensity(Estimator):
     """Density, score and new samples of a law from samples, by one linear solve per time.
 
@@ -28,25 +35,7 @@ class SpectralDensity(Estimator):
 
     Parameters
     ----------
-    reference : {"auto", "hermite", "hermite-whitened", "cosine", "cosine-box"}
-        hermite: columns standardised, Hermite polynomials; hermite-whitened: the same along the
-        principal axes (correlated columns); cosine: every column through its distribution function,
-        cosines (heavy tails too); cosine-box: columns scaled to their range; auto: the best of
-        hermite, cosine and hermite-whitened on the rows held out.
-    degree : int
-        Largest total degree of a function.
-    pairs : {"auto", "none", "chain", "all", "lattice:ROWSxCOLUMNS"} or list of pairs of columns
-        Columns with products of their own; auto: all of up to 20 columns, none beyond.
-    gaussian_pairs : bool
-        Add the product of first degrees of every pair.
-    ridge : "auto" or float
-        Relative ridge; auto: chosen on the rows held out.
-    hold_out : float
-        Share of the rows held out, by a hash of their index.
-    density : {"flow", "energy"}
-        Which density ``score_samples`` evaluates: of the probability flow, or of the energy
-        ``log π + g − log Z`` at the first time. The energy is fast, and often closer where data are;
-        where none are it may be far too large. ``report_["comparison"]`` has both on rows held out.
+    {parameters}
 
     Attributes
     ----------
@@ -57,7 +46,12 @@ class SpectralDensity(Estimator):
     reference_, ridge_, condition_ : str, float, float
         What was chosen, and the condition of the worst solve.
     report_ : dict
-        What the fit is worth: rows, functions, solves, comparison, warnings.
+        What the fit is worth: rows, functions, solves, comparison, warnings; as ``report`` in what
+        ``fokker spectral fit --json`` prints.
+    candidates_ : list of dict
+        Reference, degree, pairs and criterion of each, smaller is better, when :meth:`fit` chose.
+    receipt_ : dict or None
+        What makes the same fit of the same data: options, what was chosen, digest of the data, version.
     sentence_ : str or None
         The comparison in a sentence.
     sample_report_ : dict
@@ -80,34 +74,27 @@ class SpectralDensity(Estimator):
     _fit: _fokker.SpectralFit
     _moments: _fokker.SpectralMoments
 
+    @takes("SpectralParameters")
     def __init__(
-        self,
-        *,
-        reference: str = "auto",
-        degree: int = 4,
-        pairs: str | Sequence[tuple[int, int]] = "auto",
-        gaussian_pairs: bool = False,
-        ridge: str | float = "auto",
-        hold_out: float = 0.1,
-        density: str = "flow",
+        self, *, verbose: bool = False, n_jobs: int | None = None, **options: Unpack[SpectralParameters]
     ) -> None:
-        self.reference = reference
-        self.degree = degree
-        self.pairs = pairs
-        self.gaussian_pairs = gaussian_pairs
-        self.ridge = ridge
-        self.hold_out = hold_out
-        self.density = density
+        """Remembers the options; see the class."""
+        self._remember_options("SpectralParameters", options, verbose, n_jobs)
 
+    @working
     def fit(self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None) -> SpectralDensity:
         """Fits rows X ``[n, d]``, weighing ``sample_weight`` ``[n]``; two passes and one solve per time."""
         rows, names = self._observed(X)
         if len(rows) < 2:
             raise ValueError("X has n_samples = 1 row: a fit needs at least two")
-        fit, moments = _fokker.spectral_fit(rows, weights_of(sample_weight, rows), self._options())
+        fit, moments, found = _fokker.spectral_fit(
+            rows, weights_of(sample_weight, rows), self._given("SpectralFit")
+        )
         self._remember(rows, names)
+        self.candidates_ = found["candidates"]
         return self._settle(fit, moments)
 
+    @working
     def partial_fit(
         self, X: ArrayLike, y: Any = None, *, sample_weight: ArrayLike | None = None
     ) -> SpectralDensity:
@@ -119,26 +106,28 @@ class SpectralDensity(Estimator):
             return self.fit(X, y, sample_weight=sample_weight)
         rows = self._asked(X)
         moments = self._held_moments().observe(
-            rows, weights_of(sample_weight, rows), self._options(), False
+            rows, weights_of(sample_weight, rows), self._given("SpectralFit"), False
         )
-        return self._settle(moments.solve(str(self.ridge)), moments)
+        return self._settle(moments.solve(self._given("SpectralFit")), moments)
 
+    @working
     def shard(self, X: ArrayLike, *, sample_weight: ArrayLike | None = None) -> SpectralDensity:
         """A fit of other rows alone, in the coordinates of this one, to be merged with it."""
         rows = self._asked(X)
         other = type(self)(**self.get_params())
         moments = self._held_moments().observe(
-            rows, weights_of(sample_weight, rows), self._options(), True
+            rows, weights_of(sample_weight, rows), self._given("SpectralFit"), True
         )
         other._remember(rows, getattr(self, "feature_names_in_", None))
-        return other._settle(moments.solve(str(self.ridge)), moments)
+        return other._settle(moments.solve(self._given("SpectralFit")), moments)
 
+    @working
     def merge(self, other: SpectralDensity) -> SpectralDensity:
         """Adds what another fit in the same coordinates has seen (one made by :meth:`shard`)."""
         self._require_fit()
         other._require_fit()
         moments = self._held_moments().merged(other._held_moments())
-        return self._settle(moments.solve(str(self.ridge)), moments)
+        return self._settle(moments.solve(self._given("SpectralFit")), moments)
 
     def _held_moments(self) -> Any:
         """The moments that rows can be added to; a saved fit leaves them behind."""
@@ -146,50 +135,42 @@ class SpectralDensity(Estimator):
             raise ValueError("a saved fit holds no moments to add to: fit or merge before saving it")
         return self._moments
 
-    @checked
+    @working
+    @takes("SpectralSample", but=("n_samples", "random_state"))
     def sample(
-        self,
-        n_samples: int = 1,
-        random_state: Any = None,
-        *,
-        steps: int = 25,
-        stop: float = 1e-3,
-        corrector: int | None = None,
-        corrector_step: float | None = None,
-        metropolis: bool | None = None,
+        self, n_samples: int = SAMPLES, random_state: Any = 0, **options: Unpack[SpectralSample]
     ) -> NDArray[np.float64]:
         """Draws rows ``[n_samples, d]``: the reverse SDE in ``steps`` steps down to ``stop``, then
         ``corrector`` Langevin steps; what is None there, the fit chooses. The same seed gives the bits of the
-        command line.
+        command line; a ``random_state`` of None is another one every time.
 
         No row is further out than twice the data: such rows are drawn again. The sample is compared with
         rows of the data that the fit keeps, by moments and energy distance, and a ``UserWarning`` says so when
         they differ by more than their errors explain; ``sample_report_`` has the numbers of the last draw.
         """
         self._require_fit()
-        seed = seed_of(random_state)
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, found {n_samples}")
-        drawn, report = self._fit.sample(int(n_samples), seed, steps, stop, corrector, corrector_step, metropolis)
-        self.sample_report_ = json.loads(report)
+        given = {"n_samples": n_samples, "random_state": seed_of(random_state), **options}
+        drawn, self.sample_report_ = self._fit.sample(given)
         for warning in self.sample_report_["warnings"]:
-            warnings.warn(warning, UserWarning, stacklevel=2)
+            warnings.warn(warning, UserWarning, stacklevel=3)
         return drawn
 
+    @working
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-density of each row, ``[n]``, in nats, of the noised data at the first time of the fit."""
         rows = self._asked(X)
-        return self._fit.log_density(rows, self.density)
+        return self._fit.log_density(rows, {"density": self.density})
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Mean log-density of the rows: larger is better, as cross-validation expects."""
         return float(self.score_samples(X).mean())
 
-    @checked
-    def score_function(self, X: ArrayLike, t: float) -> NDArray[np.float64]:
-        """∇ log p_t at rows, ``[n, d]``, in the columns of the data; t on the unit-rate clock."""
-        rows = self._asked(X)
-        return self._fit.score_at(float(t), rows)
+    @working
+    def score_function(self, X: ArrayLike, t: float | None = None) -> NDArray[np.float64]:
+        """∇ log p_t at rows, ``[n, d]``, in the columns of the data; t on the unit-rate clock, the first time of
+        the fit unless given.
+        """
+        return self._fit.score_at(self._asked(X), {"t": t})
 
     def to_bytes(self) -> bytes:
         """The fit as the command line saves it (safetensors)."""
@@ -197,35 +178,24 @@ class SpectralDensity(Estimator):
         return self._fit.to_bytes()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> SpectralDensity:
+    def from_bytes(cls, data: bytes) -> Self:
         """The fit that :meth:`to_bytes` or the command line saved."""
         fit = _fokker.SpectralFit.from_bytes(data)
-        density = cls(reference=fit.reference)
+        options = cls._of_receipt("SpectralFit", fit.receipt)
+        density = cls(**options or {"reference": fit.reference})
         density.n_features_in_ = fit.dim
         return density._settle(fit, None)
 
-    def _options(self) -> dict[str, Any]:
-        pairs: Any = self.pairs
-        if not isinstance(pairs, str):
-            pairs = [(int(i), int(j)) for i, j in pairs]
-        return {
-            "reference": self.reference,
-            "degree": self.degree,
-            "pairs": pairs,
-            "gaussian_pairs": self.gaussian_pairs,
-            "ridge": str(self.ridge),
-            "hold_out": self.hold_out,
-        }
-
-    def _settle(self, fit: _fokker.SpectralFit, moments: _fokker.SpectralMoments | None) -> SpectralDensity:
+    def _settle(self, fit: _fokker.SpectralFit, moments: _fokker.SpectralMoments | None) -> Self:
         self._fit = fit
         if moments is not None:
             self._moments = moments
-        self.report_ = json.loads(fit.report())
+        self.report_ = fit.report
+        self.receipt_ = fit.receipt
         self.reference_ = fit.reference
         self.ridge_ = self.report_["ridge"]
         self.condition_ = fit.condition
-        self.sentence_ = fit.sentence()
+        self.sentence_ = fit.sentence
         self.n_samples_seen_ = self.report_["rows"]
         return self
 

@@ -50,4 +50,6 @@ mod _fokker {
         floor, kernel_discrepancy, median_distance, permutation_test, sinkhorn, sinkhorn_divergence,
         sliced_wasserstein2, wasserstein_line,
     };
+    #[pymodule_export]
+    use super::work::work_as;
 }

@@ -105,6 +105,12 @@ impl PopulationFit {
         self.energy.interaction.as_ref().map(|term| term.coefficients.clone().into_pyarray(py))
     }
 
+    /// How it was made, when that is known.
+    #[getter]
+    fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        result(py, &self.energy.receipt)
+    }
+
     /// V at points, `[n]`.
     #[pyo3(signature = (t, x))]
     fn potential<'py>(

@@ -11,7 +11,8 @@ pub use population::{
     ValidateArguments,
 };
 pub use spectral::{
-    DensityArguments, DrawArguments, FitArguments, ProblemArguments, ScoreArguments, SpectralCommand,
+    DensityArguments, DrawArguments, FitArguments, FitWords, ProblemArguments, ScoreArguments,
+    SpectralCommand,
 };
 pub use transport::{CloudArguments, CoupleArguments, DistanceArguments, TransportCommand};
 
@@ -105,7 +106,7 @@ pub enum Command {
 
 const SHOW_HELP: &str = "\
 Example:
-  fokker show e.safetensors
+  fokker show energy.safetensors
 
 The same options and data give the same file again, to the bit
 JSON: kind, layout, receipt: null, or command, version, options, chosen, data [rows, columns, crc32]";

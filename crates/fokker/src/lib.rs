@@ -69,6 +69,11 @@ pub fn commands() -> Vec<options::Described> {
         Described::of::<problems::SimulateOptions>(),
         Described::of::<transport::DistanceOptions>(),
         Described::of::<transport::CoupleOptions>(),
+        Described::of::<spectral::FitOptions>(),
+        Described::of::<spectral::SampleOptions>(),
+        Described::of::<spectral::DensityOptions>(),
+        Described::of::<spectral::ScoreOptions>(),
+        Described::of::<spectral::ProblemOptions>(),
     ]
 }
 

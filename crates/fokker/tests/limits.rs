@@ -6,7 +6,7 @@ use fokker::audit::{Audit, Start, lint_sigmas};
 use fokker::process::{Grid, Linear, Spacing, parse_schedule};
 use fokker::sampling::{DpmPlusPlus2M, ReverseProcess, SampleOptions, parse_scheme, sample, steps_within};
 use fokker::score::GaussianScore;
-use fokker::spectral::{FitOptions, Pairs, Rows, Shape, Summary, choose, fit};
+use fokker::spectral::{Candidate, Pairs, Rows, Shape, Summary, choose, fit};
 use fokker::statistics::Gaussian;
 use ndarray::{Array1, Array2, array};
 
@@ -97,11 +97,11 @@ impl Blocks for Wide {
 #[test]
 fn a_density_of_millions_of_columns_is_refused_before_a_row_is_read() {
     for pairs in [Pairs::None, Pairs::All] {
-        let options = FitOptions { shape: Shape { pairs, ..Default::default() }, ..Default::default() };
+        let options = Candidate { shape: Shape { pairs, ..Default::default() }, ..Default::default() };
         let refused = [
-            fit(&mut Wide, &options).unwrap_err(),
-            choose(&mut Wide, &[options.clone(), options]).unwrap_err(),
-            Summary::from_blocks(&mut Wide, &Rows::default()).unwrap_err(),
+            fit(&mut Wide, &options, fokker::Task::silent()).unwrap_err(),
+            choose(&mut Wide, &[options.clone(), options], fokker::Task::silent()).unwrap_err(),
+            Summary::from_blocks(&mut Wide, &Rows::default(), fokker::Task::silent()).unwrap_err(),
         ];
         for error in refused {
             let text = error.to_string();

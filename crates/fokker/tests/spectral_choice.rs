@@ -3,13 +3,13 @@
 use fokker::ArrayBlocks;
 use fokker::problems::Chain;
 use fokker::spectral::{
-    Chosen, Coordinates, FitOptions, Moments, Pairs, Rows, Shape, SolveOptions, SpectralFit, choose,
+    Candidate, Chosen, Coordinates, Moments, Pairs, Rows, Shape, SolveOptions, SpectralFit, choose,
 };
 use fokker::statistics::GaussianMixture;
 use ndarray::{Array1, Array2};
 
-fn candidate<'a>(pairs: Pairs, degree: usize, hold_out: f64) -> FitOptions<'a> {
-    FitOptions {
+fn candidate<'a>(pairs: Pairs, degree: usize, hold_out: f64) -> Candidate<'a> {
+    Candidate {
         shape: Shape { degree, pairs, gaussian_pairs: true, ..Default::default() },
         rows: Rows { hold_out, ..Default::default() },
         solve: SolveOptions { compare: 0, partition: 0, ..Default::default() },
@@ -17,8 +17,8 @@ fn candidate<'a>(pairs: Pairs, degree: usize, hold_out: f64) -> FitOptions<'a> {
     }
 }
 
-fn chosen(x: &Array2<f64>, candidates: &[FitOptions]) -> Chosen {
-    choose(&mut ArrayBlocks::new(x.view()), candidates).unwrap()
+fn chosen(x: &Array2<f64>, candidates: &[Candidate]) -> Chosen {
+    choose(&mut ArrayBlocks::new(x.view()), candidates, fokker::Task::silent()).unwrap()
 }
 
 #[test]
@@ -66,8 +66,14 @@ fn takeuchis_penalty_is_the_optimism_of_the_rows_used() {
             let basis = (Coordinates::Standard, &options.shape);
             let system = |rows: &Array2<f64>| {
                 let mut blocks = ArrayBlocks::new(rows.view());
-                let moments =
-                    Moments::from_blocks(&mut blocks, &fitted.summary, basis, &options.rows).unwrap();
+                let moments = Moments::from_blocks(
+                    &mut blocks,
+                    &fitted.summary,
+                    basis,
+                    &options.rows,
+                    fokker::Task::silent(),
+                )
+                .unwrap();
                 moments.system(time).unwrap()
             };
             let (on_fresh, on_used) = (system(&fresh), system(&x));
@@ -92,16 +98,17 @@ fn takeuchis_penalty_is_the_optimism_of_the_rows_used() {
 #[test]
 fn what_cannot_be_compared_is_refused() {
     let x = Chain::new(4).unwrap().sample(500, 1);
-    let error = |candidates: &[FitOptions]| {
-        choose(&mut ArrayBlocks::new(x.view()), candidates).unwrap_err().to_string()
+    let error = |candidates: &[Candidate]| {
+        choose(&mut ArrayBlocks::new(x.view()), candidates, fokker::Task::silent()).unwrap_err().to_string()
     };
     assert!(error(&[]).contains("candidates"));
     let across = [Coordinates::Standard, Coordinates::Copula]
-        .map(|coordinates| FitOptions { coordinates, ..candidate(Pairs::None, 4, 0.0) });
+        .map(|coordinates| Candidate { coordinates, ..candidate(Pairs::None, 4, 0.0) });
     assert!(error(&across).contains("hold-out"), "{}", error(&across));
     let wide = Chain::new(30).unwrap().sample(300, 1);
     let large = [3, 4].map(|degree| candidate(Pairs::All, degree, 0.0));
-    let error = choose(&mut ArrayBlocks::new(wide.view()), &large).unwrap_err().to_string();
+    let error =
+        choose(&mut ArrayBlocks::new(wide.view()), &large, fokker::Task::silent()).unwrap_err().to_string();
     assert!(error.contains("Takeuchi") && error.contains("600"), "{error}");
 }
 
@@ -111,4 +118,41 @@ fn too_few_rows_to_hold_out_are_no_choice_and_a_warning() {
     let chosen = chosen(&x, &[2, 4].map(|degree| candidate(Pairs::None, degree, 0.01)));
     assert_eq!(chosen.index, 0);
     assert!(chosen.fit.report().warnings.iter().any(|w| w.contains("no rows were held out")));
+}
+
+/// The receipt in a saved fit is enough to make it again: the bytes are equal whatever was chosen, by however many
+/// rows at a time they are read. Shards in order have the digest of all their rows in one pass.
+#[test]
+fn a_saved_fit_makes_itself_again_from_its_receipt() {
+    use fokker::spectral::{FitOptions as Plain, fit_best, fit_moments};
+    let x = fokker::problems::CoupledDoubleWell::new().sample(3000, 1);
+    let weights: Vec<f64> = (0..3000).map(|i| 1.0 + f64::from(i % 3)).collect();
+    let options = Plain { degree: vec![2, 4], pairs: vec![None, Some(Pairs::None)], ..Default::default() };
+    let fit = |options: &Plain, rows: usize| {
+        let x = x.slice_axis(ndarray::Axis(0), (..rows).into());
+        fit_best(&mut ArrayBlocks::new(x), options, Some(&weights[..rows]), fokker::Task::silent()).unwrap()
+    };
+    let bytes = fit(&options, 3000).fit.to_bytes();
+    let saved = SpectralFit::from_bytes(&bytes).unwrap();
+    let receipt = saved.receipt().unwrap();
+    assert_eq!(receipt.options::<Plain>().unwrap(), options);
+    assert_eq!(fit(&receipt.options().unwrap(), 3000).fit.to_bytes(), bytes);
+
+    let first = fit(&options, 2048);
+    let rest = x.slice_axis(ndarray::Axis(0), (2048..).into());
+    let seen = first.moments.observe(
+        &mut ArrayBlocks::new(rest),
+        2048,
+        Some(&weights[2048..]),
+        fokker::Task::silent(),
+    );
+    let mut seen = seen.unwrap();
+    fokker::Merge::merge(&mut seen, &first.moments).unwrap();
+    let merged = fit_moments(&seen, &options, fokker::Task::silent()).unwrap();
+    let shards = serde_json::json!([{ "first": 0, "rows": 2048 }, { "first": 2048, "rows": 952 }]);
+    assert_eq!(merged.receipt().unwrap().chosen["shards"], shards);
+    assert_eq!(merged.receipt().unwrap().data, receipt.data);
+    let other = Plain { degree: vec![3], ..options };
+    let error = fit_moments(&seen, &other, fokker::Task::silent()).unwrap_err().to_string();
+    assert!(error.contains("fit all rows anew"), "{error}");
 }

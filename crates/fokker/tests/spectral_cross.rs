@@ -3,7 +3,7 @@
 use fokker::process::OrnsteinUhlenbeck as Ou;
 use fokker::score::Score;
 use fokker::spectral::{
-    Bound, CHUNK, Coordinates, Corrector, DrawOptions, EigenScore, FitOptions, Moments, Pairs, Ridge, Rows,
+    Bound, CHUNK, Candidate, Coordinates, Corrector, DrawOptions, EigenScore, Moments, Pairs, Ridge, Rows,
     Shape, SolveOptions, SpectralFit, Summary, fit,
 };
 use fokker::statistics::{Covariance, GaussianMixture};
@@ -18,7 +18,7 @@ fn all_rows<'a>() -> Rows<'a> {
     Rows { hold_out: 0.0, ..Default::default() }
 }
 
-fn fixed<'a>(ridge: f64) -> SolveOptions<'a> {
+fn fixed(ridge: f64) -> SolveOptions {
     SolveOptions { ridge: Ridge::Fixed(ridge), compare: 0, partition: 0, ..Default::default() }
 }
 
@@ -56,13 +56,13 @@ fn conjugate_gradients_find_the_exact_linear_score() {
 /// Fits degree 2 without ridge and compares with the score of the sample's own Gaussian.
 fn linear_score(x: &Array2<f64>, tolerance: f64) -> SpectralFit {
     let dim = x.ncols();
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { degree: 2, ..Default::default() },
         rows: all_rows(),
         solve: fixed(0.0),
         ..Default::default()
     };
-    let fit = fit(&mut blocks(x), &options).unwrap();
+    let fit = fit(&mut blocks(x), &options, fokker::Task::silent()).unwrap();
     assert!(fit.score().is_affine());
     // In the standardised coordinates the data has mean 0 and the correlation matrix R, and the
     // score at a solved time is that of N(0, e^{−2t} R + (1 − e^{−2t}) I): the fit needs second
@@ -131,13 +131,13 @@ fn the_system_is_that_of_brute_force_smoothing() {
         ]
     };
     let x = GaussianMixture::random(3, 2, 1.0, 2).unwrap().sample(12, 4);
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { degree: 3, ..Default::default() },
         rows: all_rows(),
         solve: fixed(1e-3),
         ..Default::default()
     };
-    let fit = fit(&mut blocks(&x), &options).unwrap();
+    let fit = fit(&mut blocks(&x), &options, fokker::Task::silent()).unwrap();
     let y = fit.to_coordinates(x.view()).unwrap();
     let functions = fit.score().functions().to_vec();
     let degrees = |f: &[(usize, usize)]| {
@@ -174,13 +174,15 @@ fn fit_bits(fit: &SpectralFit) -> Vec<u64> {
 }
 
 /// Two phases over shards: coordinates, merged; then moments in them, merged.
-fn fit_shards(x: &Array2<f64>, cuts: &[usize], options: &FitOptions) -> SpectralFit {
+fn fit_shards(x: &Array2<f64>, cuts: &[usize], options: &Candidate) -> SpectralFit {
     let ranges: Vec<(usize, usize)> = cuts.windows(2).map(|w| (w[0], w[1])).collect();
     let shard = |&(from, to): &(usize, usize)| x.slice_axis(Axis(0), Slice::from(from..to));
     let rows = |from: usize| Rows { first: from, ..options.rows };
     let mut summary: Option<Summary> = None;
     for range in &ranges {
-        let part = Summary::from_blocks(&mut ArrayBlocks::new(shard(range)), &rows(range.0)).unwrap();
+        let part =
+            Summary::from_blocks(&mut ArrayBlocks::new(shard(range)), &rows(range.0), fokker::Task::silent())
+                .unwrap();
         match &mut summary {
             None => summary = Some(part),
             Some(summary) => summary.merge(&part).unwrap(),
@@ -189,20 +191,27 @@ fn fit_shards(x: &Array2<f64>, cuts: &[usize], options: &FitOptions) -> Spectral
     let summary = summary.unwrap();
     let basis = (options.coordinates, &options.shape);
     let mut parts = ranges.iter().rev().map(|range| {
-        Moments::from_blocks(&mut ArrayBlocks::new(shard(range)), &summary, basis, &rows(range.0)).unwrap()
+        Moments::from_blocks(
+            &mut ArrayBlocks::new(shard(range)),
+            &summary,
+            basis,
+            &rows(range.0),
+            fokker::Task::silent(),
+        )
+        .unwrap()
     });
     let mut moments = parts.next().unwrap();
     parts.for_each(|part| moments.merge(&part).unwrap());
     assert_eq!((summary.count(), moments.count()), (x.nrows(), x.nrows()));
-    SpectralFit::from_moments(&moments, &options.solve).unwrap()
+    SpectralFit::from_moments(&moments, &options.solve, fokker::Task::silent()).unwrap()
 }
 
 #[test]
 fn ten_shards_in_two_phases_are_the_single_pass() {
     let x = GaussianMixture::random(4, 3, 1.0, 8).unwrap().sample(10 * CHUNK + 777, 6);
     for coordinates in [Coordinates::Standard, Coordinates::Copula, Coordinates::Box] {
-        let options = FitOptions { coordinates, solve: fixed(1e-3), ..Default::default() };
-        let whole = fit(&mut blocks(&x), &options).unwrap();
+        let options = Candidate { coordinates, solve: fixed(1e-3), ..Default::default() };
+        let whole = fit(&mut blocks(&x), &options, fokker::Task::silent()).unwrap();
         let mut aligned: Vec<usize> = (0..10).map(|i| i * CHUNK).collect();
         aligned.push(x.nrows());
         assert_eq!(fit_bits(&fit_shards(&x, &aligned, &options)), fit_bits(&whole), "{coordinates:?}");
@@ -222,9 +231,9 @@ fn the_thread_count_changes_no_bit() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let fit = fit(&mut blocks(&x), &FitOptions::default()).unwrap();
+            let fit = fit(&mut blocks(&x), &Candidate::default(), fokker::Task::silent()).unwrap();
             let options = DrawOptions { particles: 300, seed: 3, ..Default::default() };
-            let drawn = fit.sample(&options).unwrap().x.mapv(f64::to_bits);
+            let drawn = fit.sample(&options, fokker::Task::silent()).unwrap().x.mapv(f64::to_bits);
             (fit_bits(&fit), drawn, fit.to_bytes())
         })
     };
@@ -236,11 +245,16 @@ fn the_thread_count_changes_no_bit() {
 #[test]
 fn samples_do_not_depend_on_the_batch() {
     let x = gaussian_data(2000);
-    let fit = fit(&mut blocks(&x), &FitOptions::default()).unwrap();
+    let fit = fit(&mut blocks(&x), &Candidate::default(), fokker::Task::silent()).unwrap();
     for metropolis in [false, true] {
         let corrector = Corrector { steps: Some(5), metropolis: Some(metropolis), ..Default::default() };
         let draw = |first, particles| {
-            fit.sample(&DrawOptions { first, particles, corrector, seed: 9, ..Default::default() }).unwrap().x
+            fit.sample(
+                &DrawOptions { first, particles, corrector, seed: 9, ..Default::default() },
+                fokker::Task::silent(),
+            )
+            .unwrap()
+            .x
         };
         let all = draw(0, 700);
         for (first, count) in [(0, 100), (100, 400), (500, 200), (37, 1)] {
@@ -254,8 +268,8 @@ fn samples_do_not_depend_on_the_batch() {
 fn curved(coordinates: Coordinates) -> SpectralFit {
     let x = GaussianMixture::random(4, 3, 1.0, 8).unwrap().sample(4000, 6);
     let shape = Shape { degree: 4, triples: vec![[0, 1, 2]], ..Default::default() };
-    let options = FitOptions { coordinates, shape, solve: fixed(1e-3), ..Default::default() };
-    fit(&mut blocks(&x), &options).unwrap()
+    let options = Candidate { coordinates, shape, solve: fixed(1e-3), ..Default::default() };
+    fit(&mut blocks(&x), &options, fokker::Task::silent()).unwrap()
 }
 
 #[test]
@@ -296,8 +310,12 @@ fn dense_and_sparse_layouts_agree() {
         [(Pairs::All, Bound::Total), (Pairs::Chain, Bound::Total), (Pairs::Chain, Bound::HyperbolicCross)]
     {
         let shape = Shape { pairs, bound, ..Default::default() };
-        let fit =
-            fit(&mut blocks(&x), &FitOptions { shape, solve: fixed(1e-2), ..Default::default() }).unwrap();
+        let fit = fit(
+            &mut blocks(&x),
+            &Candidate { shape, solve: fixed(1e-2), ..Default::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap();
         let y = fit.to_coordinates(x.slice_axis(Axis(0), Slice::from(..20))).unwrap() * 0.5;
         let (value, _, _) = fit.score().expand(0.1, y.view()).unwrap();
         let c = fit.score().coefficients(0.1);
@@ -324,7 +342,10 @@ fn a_saved_fit_is_the_same_fit() {
     assert_eq!(fit_bits(&again), fit_bits(&fit));
     assert_eq!(again.report(), fit.report());
     let options = DrawOptions { particles: 10, ..Default::default() };
-    assert_eq!(again.sample(&options).unwrap().x, fit.sample(&options).unwrap().x);
+    assert_eq!(
+        again.sample(&options, fokker::Task::silent()).unwrap().x,
+        fit.sample(&options, fokker::Task::silent()).unwrap().x
+    );
     for length in [0, 8, 100, bytes.len() - 1] {
         assert!(SpectralFit::from_bytes(&bytes[..length]).unwrap_err().is_input());
     }
@@ -343,7 +364,9 @@ fn a_saved_fit_is_the_same_fit() {
 fn every_flipped_bit_of_a_saved_fit_is_found() {
     let x = GaussianMixture::random(2, 1, 1.0, 3).unwrap().sample(60, 1);
     let shape = Shape { degree: 2, ..Default::default() };
-    let bytes = fit(&mut blocks(&x), &FitOptions { shape, ..Default::default() }).unwrap().to_bytes();
+    let bytes = fit(&mut blocks(&x), &Candidate { shape, ..Default::default() }, fokker::Task::silent())
+        .unwrap()
+        .to_bytes();
     for i in 0..8 * bytes.len() {
         let mut changed = bytes.clone();
         changed[i / 8] ^= 1 << (i % 8);
@@ -363,9 +386,18 @@ fn weights_count_as_repetition() {
     }
     let solve = fixed(1e-3);
     let weighted = Rows { weights: Some(&weights), ..all_rows() };
-    let a = fit(&mut blocks(&x), &FitOptions { rows: weighted, solve, ..Default::default() }).unwrap();
-    let b =
-        fit(&mut blocks(&repeated), &FitOptions { rows: all_rows(), solve, ..Default::default() }).unwrap();
+    let a = fit(
+        &mut blocks(&x),
+        &Candidate { rows: weighted, solve, ..Default::default() },
+        fokker::Task::silent(),
+    )
+    .unwrap();
+    let b = fit(
+        &mut blocks(&repeated),
+        &Candidate { rows: all_rows(), solve, ..Default::default() },
+        fokker::Task::silent(),
+    )
+    .unwrap();
     let difference = a.score().coefficients(0.01) - b.score().coefficients(0.01);
     assert!(largest(difference) < 1e-10);
 }

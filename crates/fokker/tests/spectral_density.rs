@@ -3,7 +3,7 @@
 use fokker::ArrayBlocks;
 use fokker::problems::CoupledDoubleWell;
 use fokker::process::OrnsteinUhlenbeck as Ou;
-use fokker::spectral::{Coordinates, Density, FitOptions, Rows, Shape, SolveOptions, fit};
+use fokker::spectral::{Candidate, Coordinates, Density, Rows, Shape, SolveOptions, fit};
 use fokker::statistics::{Covariance, Gaussian, GaussianMixture};
 use ndarray::{Array1, Array2, Axis};
 
@@ -20,13 +20,13 @@ fn densities_integrate_to_one_in_two_dimensions() {
         (&mixture, "mixture", Coordinates::Copula, 4),
         (&mixture, "mixture", Coordinates::Box, 8),
     ] {
-        let options = FitOptions {
+        let options = Candidate {
             coordinates,
             shape: Shape { degree, ..Default::default() },
             solve: SolveOptions { compare: 0, ..Default::default() },
             ..Default::default()
         };
-        let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap();
         // The midpoint rule in the coordinates of the fit, where densities are smooth: over
         // [0, π]² the whole domain, over [−8, 8]² all but 1e-14 of the mass.
         let (n, low, high) = match coordinates {
@@ -76,7 +76,12 @@ fn the_constant_of_hostile_data_is_right_or_not_given() {
     let mut given = 0;
     for (name, x, degree) in &cases {
         let shape = Shape { degree: *degree, ..Default::default() };
-        let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { shape, ..Default::default() }).unwrap();
+        let fit = fit(
+            &mut ArrayBlocks::new(x.view()),
+            &Candidate { shape, ..Default::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap();
         let Some(partition) = fit.report().partition else { continue };
         given += 1;
         let (n, width) = (800, 0.1);
@@ -95,7 +100,12 @@ fn the_constant_is_that_of_the_first_time() {
     let x = CoupledDoubleWell::new().sample(5000, 4);
     for first in [3e-4, 0.05, 0.3] {
         let solve = SolveOptions { first, compare: 0, ..Default::default() };
-        let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { solve, ..Default::default() }).unwrap();
+        let fit = fit(
+            &mut ArrayBlocks::new(x.view()),
+            &Candidate { solve, ..Default::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap();
         let partition = fit.report().partition.unwrap();
         let (n, width) = (160, 0.1);
         let at = |i: usize| -8.0 + (i as f64 + 0.5) * width;
@@ -109,7 +119,7 @@ fn the_constant_is_that_of_the_first_time() {
 #[test]
 fn gaussian_data_has_a_gaussian_density() {
     let x = GaussianMixture::random(1, 3, 1.0, 5).unwrap().sample(4000, 3);
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { degree: 2, ..Default::default() },
         rows: Rows { hold_out: 0.0, ..Default::default() },
         solve: SolveOptions {
@@ -120,7 +130,7 @@ fn gaussian_data_has_a_gaussian_density() {
         },
         ..Default::default()
     };
-    let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+    let fit = fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap();
     // The fit is of p_ε: the sample's own covariance Σ, noised in standardised coordinates.
     let mut covariance = Covariance::new(3);
     covariance.observe(x.view()).unwrap();
@@ -144,9 +154,12 @@ fn densities_with_walls_integrate_to_one_far_beyond_the_data() {
     let x = GaussianMixture::random(2, 1, 1.0, 9).unwrap().sample(2000, 4);
     for coordinates in [Coordinates::Box, Coordinates::Copula] {
         let solve = SolveOptions { compare: 0, ..Default::default() };
-        let fit =
-            fit(&mut ArrayBlocks::new(x.view()), &FitOptions { coordinates, solve, ..Default::default() })
-                .unwrap();
+        let fit = fit(
+            &mut ArrayBlocks::new(x.view()),
+            &Candidate { coordinates, solve, ..Default::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap();
         let (centre, spread) = (x.mean().unwrap(), x.std(0.0));
         // 400 deviations wide, cells of a hundredth: a wall inside one errs by less than p(wall)/200 ≈ 1e-4.
         let (n, width) = (40_000, 0.01 * spread);
@@ -189,8 +202,8 @@ fn densities_with_walls_integrate_to_one_in_a_larger_box() {
     let (mean, deviation) = (x.mean_axis(Axis(0)).unwrap(), x.std_axis(Axis(0), 0.0));
     for coordinates in [Coordinates::Box, Coordinates::Copula] {
         let solve = SolveOptions { compare: 0, partition: 0, ..Default::default() };
-        let options = FitOptions { coordinates, solve, ..Default::default() };
-        let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+        let options = Candidate { coordinates, solve, ..Default::default() };
+        let fit = fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap();
         // Cells equal in u, x = sinh u: 0.044 deviations wide among the data.
         let (n, width) = (240, 2.0 * 100f64.asinh() / 240.0);
         let at = |i: usize| (i as f64 + 0.5 - 0.5 * n as f64) * width;

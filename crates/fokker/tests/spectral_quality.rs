@@ -9,7 +9,7 @@ use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_m
 use fokker::process::Linear;
 use fokker::score::{MixtureScore, Score};
 use fokker::spectral::{
-    Coordinates, Corrector, Density, DrawOptions, FitOptions, Moments, Pairs, Ridge, Rows, Shape,
+    Candidate, Coordinates, Corrector, Density, DrawOptions, Moments, Pairs, Ridge, Rows, Shape,
     SolveOptions, SpectralFit, Summary, fit,
 };
 use ndarray::{Array2, Axis, Slice};
@@ -20,7 +20,9 @@ mod quality;
 use quality::{chain_pairs, correlation, m2, tv1, tv2};
 
 fn draw(fit: &SpectralFit, particles: usize) -> Array2<f64> {
-    let drawn = fit.sample(&DrawOptions { particles, seed: 11, ..Default::default() }).unwrap();
+    let drawn = fit
+        .sample(&DrawOptions { particles, seed: 11, ..Default::default() }, fokker::Task::silent())
+        .unwrap();
     // Held to by the check of every sample as well.
     assert!(drawn.report.warnings.is_empty(), "{:?}", drawn.report);
     let drawn = drawn.x;
@@ -41,7 +43,7 @@ fn the_score_of_a_mixture_on_the_line() {
     let n = 8001;
     let nodes = Array2::from_shape_fn((n, 1), |(i, _)| -14.0 + 28.0 * i as f64 / (n - 1) as f64);
     let weights = mixture.log_density(nodes.view()).unwrap().mapv(f64::exp).to_vec();
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { degree: 12, ..Default::default() },
         rows: Rows { weights: Some(&weights), ..all_rows() },
         // The times asked about are solved themselves: no interpolation between.
@@ -55,14 +57,22 @@ fn the_score_of_a_mixture_on_the_line() {
         },
         ..Default::default()
     };
-    let summary = Summary::from_blocks(&mut ArrayBlocks::new(nodes.view()), &options.rows).unwrap();
+    let summary =
+        Summary::from_blocks(&mut ArrayBlocks::new(nodes.view()), &options.rows, fokker::Task::silent())
+            .unwrap();
     let basis = (options.coordinates, &options.shape);
-    let moments =
-        Moments::from_blocks(&mut ArrayBlocks::new(nodes.view()), &summary, basis, &options.rows).unwrap();
+    let moments = Moments::from_blocks(
+        &mut ArrayBlocks::new(nodes.view()),
+        &summary,
+        basis,
+        &options.rows,
+        fokker::Task::silent(),
+    )
+    .unwrap();
     let schedule = Linear::constant(1.0, 10.0).unwrap();
     for (t, target) in [(0.1, 0.157), (0.3, 0.0251), (0.6, 0.0014), (1.0, 2.8e-5)] {
         let solve = SolveOptions { first: t, last: t + 1.0, ..options.solve };
-        let fit = SpectralFit::from_moments(&moments, &solve).unwrap();
+        let fit = SpectralFit::from_moments(&moments, &solve, fokker::Task::silent()).unwrap();
         // In the standardised coordinate y = (x − m)/s the data is the mixture moved there.
         let law = mixture.moments().unwrap();
         let (mean, scale) = (law.mean()[0], law.values()[0].sqrt());
@@ -108,12 +118,12 @@ fn the_score_of_a_mixture_on_the_line() {
 /// Fits the chain of 16 sites and returns tv1, tv2, m2 of samples, and the fit.
 fn chain_fit(n: usize, solve: SolveOptions) -> SpectralFit {
     let x = Chain::new(16).unwrap().sample(n, 1);
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { pairs: Pairs::Chain, gaussian_pairs: true, ..Default::default() },
         solve,
         ..Default::default()
     };
-    fit(&mut ArrayBlocks::new(x.view()), &options).unwrap()
+    fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap()
 }
 
 #[test]
@@ -191,8 +201,8 @@ fn the_coupled_double_well() {
     println!("double well: floor tv2 {:.4}", tv2(&floor, &test, &pairs));
     let fit_with = |coordinates, degree| {
         let shape = Shape { degree, ..Default::default() };
-        let options = FitOptions { coordinates, shape, ..Default::default() };
-        fit(&mut ArrayBlocks::new(x.view()), &options).unwrap()
+        let options = Candidate { coordinates, shape, ..Default::default() };
+        fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap()
     };
     let rows = test.slice_axis(Axis(0), Slice::from(..2000));
     let truth = well.values(rows).unwrap().mapv(|v| -v - well.log_partition());
@@ -226,16 +236,16 @@ fn the_adjusted_corrector_keeps_the_law_at_large_steps() {
     // take the double well, where plain steps of 0.1 are visibly off and adjusted ones are not.
     let well = CoupledDoubleWell::new();
     let (x, test) = (well.sample(20_000, 1), well.sample(20_000, 2));
-    let options = FitOptions {
+    let options = Candidate {
         coordinates: Coordinates::Box,
         shape: Shape { degree: 10, ..Default::default() },
         ..Default::default()
     };
-    let fit = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap();
+    let fit = fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap();
     let run = |metropolis| {
         let corrector = Corrector { steps: Some(200), step: Some(0.05), metropolis: Some(metropolis) };
         let options = DrawOptions { particles: 10_000, corrector, seed: 2, ..Default::default() };
-        fit.sample(&options).unwrap()
+        fit.sample(&options, fokker::Task::silent()).unwrap()
     };
     let (plain, adjusted) = (run(false), run(true));
     let acceptance = adjusted.report.acceptance.unwrap();
@@ -250,12 +260,12 @@ fn the_lattice_of_8_by_8_sites() {
     let draws = |draws, seed| lattice.sample(&LatticeOptions { draws, seed, ..Default::default() }).unwrap();
     let (x, test, floor) = (draws(10_000, 1), draws(20_000, 2), draws(10_000, 3));
     println!("lat8: R-hat {:.4}, effective {:.0}", x.r_hat.max(test.r_hat), test.effective);
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { pairs: Pairs::Lattice(8, 8), ..Default::default() },
         ..Default::default()
     };
     let start = std::time::Instant::now();
-    let fit = fit(&mut ArrayBlocks::new(x.x.view()), &options).unwrap();
+    let fit = fit(&mut ArrayBlocks::new(x.x.view()), &options, fokker::Task::silent()).unwrap();
     println!(
         "lat8: {} functions, ridge {}, fit {:.2?}",
         fit.report().functions,

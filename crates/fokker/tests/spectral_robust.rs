@@ -1,6 +1,6 @@
 //! Awkward data: a sensible fit with a warning, or a clear error.
 
-use fokker::spectral::{Coordinates, DrawOptions, FitOptions, Pairs, Rows, Shape, SpectralFit, fit};
+use fokker::spectral::{Candidate, Coordinates, DrawOptions, Pairs, Rows, Shape, SpectralFit, fit};
 use fokker::statistics::GaussianMixture;
 use fokker::{ArrayBlocks, Error};
 use ndarray::{Array2, Axis, concatenate};
@@ -12,13 +12,16 @@ fn normals(n: usize, d: usize) -> Array2<f64> {
 const ALL: [Coordinates; 3] = [Coordinates::Standard, Coordinates::Copula, Coordinates::Box];
 
 fn fit_in(x: &Array2<f64>, coordinates: Coordinates, shape: Shape) -> fokker::Result<SpectralFit> {
-    let options = FitOptions { coordinates, shape, ..Default::default() };
-    fit(&mut ArrayBlocks::new(x.view()), &options)
+    let options = Candidate { coordinates, shape, ..Default::default() };
+    fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent())
 }
 
 /// Finite samples, densities and scores.
 fn check(fit: &SpectralFit, x: &Array2<f64>) -> Array2<f64> {
-    let drawn = fit.sample(&DrawOptions { particles: 500, seed: 1, ..Default::default() }).unwrap().x;
+    let drawn = fit
+        .sample(&DrawOptions { particles: 500, seed: 1, ..Default::default() }, fokker::Task::silent())
+        .unwrap()
+        .x;
     assert!(drawn.iter().all(|x| x.is_finite()));
     assert!(fit.log_density(x.view()).unwrap().iter().all(|l| !l.is_nan()));
     assert!(fit.score_at(0.1, x.view()).unwrap().iter().all(|s| s.is_finite()));
@@ -69,7 +72,10 @@ fn heavy_tails() {
         if coordinates == Coordinates::Copula {
             // Through its distribution function the column is as good as any: the median of |x|
             // is 1 for Cauchy, with standard deviation (π/2)/√20000 = 0.011 of 20,000 draws.
-            let drawn = fit.sample(&DrawOptions { particles: 20_000, ..Default::default() }).unwrap().x;
+            let drawn = fit
+                .sample(&DrawOptions { particles: 20_000, ..Default::default() }, fokker::Task::silent())
+                .unwrap()
+                .x;
             let mut sizes: Vec<f64> = drawn.column(0).iter().map(|x| x.abs()).collect();
             sizes.sort_by(f64::total_cmp);
             assert!((sizes[10_000] - 1.0).abs() < 0.06, "{}", sizes[10_000]);
@@ -143,6 +149,11 @@ fn rows_that_make_no_fit_are_refused_with_their_place() {
     let weights = vec![1.0; 9];
     let rows = Rows { weights: Some(&weights), ..Default::default() };
     let x = normals(10, 2);
-    let error = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { rows, ..Default::default() }).unwrap_err();
+    let error = fit(
+        &mut ArrayBlocks::new(x.view()),
+        &Candidate { rows, ..Default::default() },
+        fokker::Task::silent(),
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::Size { name: "weights", .. }), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use fokker::ArrayBlocks;
 use fokker::spectral::{
-    Check, Coordinates, Corrector, DrawOptions, FitOptions, Pairs, Shape, SolveOptions, SpectralFit, choose,
+    Candidate, Check, Coordinates, Corrector, DrawOptions, Pairs, Shape, SolveOptions, SpectralFit, choose,
     fit,
 };
 use fokker::statistics::{Gaussian, GaussianMixture};
@@ -23,17 +23,22 @@ fn correlated(n: usize, rho: f64, seed: u64) -> Array2<f64> {
 }
 
 fn fit_in(x: &Array2<f64>, coordinates: Coordinates, shape: Shape) -> SpectralFit {
-    fit(&mut ArrayBlocks::new(x.view()), &FitOptions { coordinates, shape, ..Default::default() }).unwrap()
+    fit(
+        &mut ArrayBlocks::new(x.view()),
+        &Candidate { coordinates, shape, ..Default::default() },
+        fokker::Task::silent(),
+    )
+    .unwrap()
 }
 
 fn auto(x: &Array2<f64>) -> SpectralFit {
     let shape = Shape { pairs: Pairs::auto(x.ncols()), ..Default::default() };
-    let candidates: Vec<FitOptions> = fokker::spectral::Reference::Auto
+    let candidates: Vec<Candidate> = fokker::spectral::Reference::Auto
         .candidates(x.ncols(), &shape, 0.1)
         .into_iter()
-        .map(|coordinates| FitOptions { coordinates, shape: shape.clone(), ..Default::default() })
+        .map(|coordinates| Candidate { coordinates, shape: shape.clone(), ..Default::default() })
         .collect();
-    choose(&mut ArrayBlocks::new(x.view()), &candidates).unwrap().fit
+    choose(&mut ArrayBlocks::new(x.view()), &candidates, fokker::Task::silent()).unwrap().fit
 }
 
 /// Largest standardised value of the sample over that of the data, column by column.
@@ -52,7 +57,12 @@ fn columns_of_any_correlation_stay_within_the_data() {
     for (rho, seed) in [(0.9, 1), (0.999, 2), (0.9999, 3), (-0.99999, 4)] {
         let x = correlated(600, rho, seed);
         for fit in [fit_in(&x, Coordinates::Standard, Shape::default()), auto(&x)] {
-            let drawn = fit.sample(&DrawOptions { particles: 4000, seed: 1, ..Default::default() }).unwrap();
+            let drawn = fit
+                .sample(
+                    &DrawOptions { particles: 4000, seed: 1, ..Default::default() },
+                    fokker::Task::silent(),
+                )
+                .unwrap();
             assert!(reach(&x, &drawn.x) <= 2.0, "{rho}, {}: {:?}", fit.coordinates().name(), drawn.report);
             let spread = drawn.x.std_axis(Axis(0), 0.0) / x.std_axis(Axis(0), 0.0);
             // Standard errors: 0.03 of the data's own spread, 0.011 of the sample's; noise of the stop 0.1 %.
@@ -62,7 +72,9 @@ fn columns_of_any_correlation_stay_within_the_data() {
     let x = correlated(1000, 0.9999, 3);
     let fit = auto(&x);
     assert_eq!(fit.coordinates(), Coordinates::Whitened);
-    let drawn = fit.sample(&DrawOptions { particles: 4000, seed: 1, ..Default::default() }).unwrap();
+    let drawn = fit
+        .sample(&DrawOptions { particles: 4000, seed: 1, ..Default::default() }, fokker::Task::silent())
+        .unwrap();
     assert!(drawn.report.warnings.is_empty(), "{:?}", drawn.report.warnings);
     // x_1 − x_0 has variance 2(1 − ρ); its sampling error is 2.2 % of the data and 1.1 % of the sample.
     let thin = |x: &Array2<f64>| (&x.column(1) - &x.column(0)).std(0.0);
@@ -100,7 +112,10 @@ fn whitened_coordinates_have_the_right_density_and_come_back() {
     let read = SpectralFit::from_bytes(&fit.to_bytes()).unwrap();
     assert_eq!(read.to_bytes(), fit.to_bytes());
     let options = DrawOptions { particles: 300, seed: 4, ..Default::default() };
-    let (a, b) = (fit.sample(&options).unwrap(), read.sample(&options).unwrap());
+    let (a, b) = (
+        fit.sample(&options, fokker::Task::silent()).unwrap(),
+        read.sample(&options, fokker::Task::silent()).unwrap(),
+    );
     assert_eq!((a.x, a.report), (b.x, b.report));
     let back = fit.from_coordinates(fit.to_coordinates(x.view()).unwrap().view()).unwrap();
     assert!((&back - &x).iter().all(|e| e.abs() < 1e-9));
@@ -111,8 +126,8 @@ fn whitened_coordinates_are_no_columns() {
     let x = normals(500, 4, 1);
     let refuse = |x: &Array2<f64>, pairs| {
         let shape = Shape { pairs, ..Default::default() };
-        let options = FitOptions { coordinates: Coordinates::Whitened, shape, ..Default::default() };
-        fit(&mut ArrayBlocks::new(x.view()), &options).unwrap_err().to_string()
+        let options = Candidate { coordinates: Coordinates::Whitened, shape, ..Default::default() };
+        fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap_err().to_string()
     };
     assert!(refuse(&x, Pairs::Chain).contains("combinations of columns"));
     let few = normals(20, 25, 1);
@@ -133,7 +148,7 @@ fn rows_drawn_again_have_the_same_bits_in_any_batches() {
     let corrector = Corrector { steps: Some(10), ..Default::default() };
     let draw = |first, particles| {
         let options = DrawOptions { first, particles, steps: 2, seed: 3, corrector, ..Default::default() };
-        fit.sample(&options).unwrap()
+        fit.sample(&options, fokker::Task::silent()).unwrap()
     };
     let whole = draw(0, 3000);
     assert!(whole.report.redrawn > 0 && reach(&x, &whole.x) <= 2.0);
@@ -149,7 +164,11 @@ fn unstable_steps_are_undone() {
     let x = correlated(600, 0.999, 2);
     let fit = fit_in(&x, Coordinates::Standard, Shape::default());
     let draw = |corrector| {
-        fit.sample(&DrawOptions { particles: 2000, corrector, seed: 1, ..Default::default() }).unwrap()
+        fit.sample(
+            &DrawOptions { particles: 2000, corrector, seed: 1, ..Default::default() },
+            fokker::Task::silent(),
+        )
+        .unwrap()
     };
     let forced = draw(Corrector { steps: Some(100), step: Some(0.02), metropolis: Some(false) });
     assert!(forced.report.undone > 0 && reach(&x, &forced.x) <= 2.0, "{:?}", forced.report);
@@ -183,8 +202,8 @@ fn exact_samples_pass_the_check() {
                     Array2::from_shape_fn((n + 3000, d), |(i, j)| law(z[[i, 2 * j]], z[[i, 2 * j + 1]]));
                 let data = all.slice_axis(Axis(0), Slice::from(..n));
                 let shape = Shape { degree: 2, pairs: Pairs::None, ..Default::default() };
-                let options = FitOptions { solve, shape, ..Default::default() };
-                let fit = fit(&mut ArrayBlocks::new(data), &options).unwrap();
+                let options = Candidate { solve, shape, ..Default::default() };
+                let fit = fit(&mut ArrayBlocks::new(data), &options, fokker::Task::silent()).unwrap();
                 let check = fit.check(all.slice_axis(Axis(0), Slice::from(n..))).unwrap().unwrap();
                 if !check.passed() {
                     failed.push((n, d, seed, k, check.failures()));

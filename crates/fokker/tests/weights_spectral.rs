@@ -3,8 +3,8 @@
 
 use fokker::ArrayBlocks;
 use fokker::spectral::{
-    Chosen, Coordinates, Density, FitOptions, Moments, Ridge, Rows, Shape, SolveOptions, SpectralFit,
-    Summary, choose, fit,
+    Candidate, Chosen, Coordinates, Density, Moments, Ridge, Rows, Shape, SolveOptions, SpectralFit, Summary,
+    choose, fit,
 };
 use fokker::statistics::GaussianMixture;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, concatenate};
@@ -17,7 +17,12 @@ fn normals(n: usize, seed: u64) -> Array2<f64> {
 
 fn fitted(x: &Array2<f64>, weights: Option<&[f64]>, coordinates: Coordinates) -> SpectralFit {
     let rows = Rows { weights, ..Default::default() };
-    fit(&mut ArrayBlocks::new(x.view()), &FitOptions { coordinates, rows, ..Default::default() }).unwrap()
+    fit(
+        &mut ArrayBlocks::new(x.view()),
+        &Candidate { coordinates, rows, ..Default::default() },
+        fokker::Task::silent(),
+    )
+    .unwrap()
 }
 
 /// N(0, 1) with weights e^{x − ½} is N(1, 1): log p(x) = −½ (x − 1)² − ½ log 2π.
@@ -62,13 +67,13 @@ fn the_reference_is_chosen_as_without_weights() {
     let weights: Vec<f64> = x.column(0).iter().map(|x| (x - 0.5).exp()).collect();
     let shifted = &x + 1.0;
     let chosen = |x: &Array2<f64>, weights: Option<&[f64]>| {
-        let candidates = ALL.map(|coordinates| FitOptions {
+        let candidates = ALL.map(|coordinates| Candidate {
             coordinates,
             rows: Rows { weights, ..Default::default() },
             solve: SolveOptions { partition: 0, ..Default::default() },
             ..Default::default()
         });
-        choose(&mut ArrayBlocks::new(x.view()), &candidates).unwrap()
+        choose(&mut ArrayBlocks::new(x.view()), &candidates, fokker::Task::silent()).unwrap()
     };
     let (with, without) = (chosen(&x, Some(&weights)), chosen(&shifted, None));
     // The same rows judge all references: the differences are sharper than the standard error of 0.069.
@@ -102,8 +107,11 @@ fn integer_weights_are_repeated_rows() {
         let at = x.slice_axis(Axis(0), Slice::from(..50)).to_owned();
         let log = |x: &Array2<f64>, weights: Option<&[f64]>| {
             let rows = Rows { weights, hold_out: 0.0, ..Default::default() };
-            let options = FitOptions { coordinates, rows, solve, ..Default::default() };
-            in_coordinates(&fit(&mut ArrayBlocks::new(x.view()), &options).unwrap(), at.view())
+            let options = Candidate { coordinates, rows, solve, ..Default::default() };
+            in_coordinates(
+                &fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap(),
+                at.view(),
+            )
         };
         let (a, b) = (log(&x, Some(&weights)), log(&repeated, None));
         assert!((&a - &b).iter().all(|e| e.abs() < 1e-9), "{coordinates:?}");
@@ -113,24 +121,30 @@ fn integer_weights_are_repeated_rows() {
     let twice = few.select(Axis(0), &(0..5000).flat_map(|i| vec![i; i % 3]).collect::<Vec<_>>());
     let log = |x: &Array2<f64>, weights: Option<&[f64]>| {
         let rows = Rows { weights, hold_out: 0.0, ..Default::default() };
-        let options = FitOptions { coordinates: Coordinates::Copula, rows, solve, ..Default::default() };
+        let options = Candidate { coordinates: Coordinates::Copula, rows, solve, ..Default::default() };
         let at = few.slice_axis(Axis(0), Slice::from(..50));
-        in_coordinates(&fit(&mut ArrayBlocks::new(x.view()), &options).unwrap(), at)
+        in_coordinates(&fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap(), at)
     };
     let (a, b) = (log(&few, Some(&weights[..5000])), log(&twice, None));
     assert!((&a - &b).iter().all(|e| e.abs() < 1e-9), "{a} {b}");
     // Beyond it they are two random samples of 16,384 rows; the distribution functions differ by at most
     // 1.63/√16384 √2 = 0.018 (Kolmogorov, 1 %), and log-densities near the middle by a few times that.
     let rows = |weights| Rows { weights, hold_out: 0.0, ..Default::default() };
-    let options = |weights| FitOptions {
+    let options = |weights| Candidate {
         coordinates: Coordinates::Copula,
         rows: rows(weights),
         solve,
         ..Default::default()
     };
     let at = x.slice_axis(Axis(0), Slice::from(..50));
-    let a = fit(&mut ArrayBlocks::new(x.view()), &options(Some(&weights))).unwrap().log_density(at).unwrap();
-    let b = fit(&mut ArrayBlocks::new(repeated.view()), &options(None)).unwrap().log_density(at).unwrap();
+    let a = fit(&mut ArrayBlocks::new(x.view()), &options(Some(&weights)), fokker::Task::silent())
+        .unwrap()
+        .log_density(at)
+        .unwrap();
+    let b = fit(&mut ArrayBlocks::new(repeated.view()), &options(None), fokker::Task::silent())
+        .unwrap()
+        .log_density(at)
+        .unwrap();
     let error = (&a - &b).mapv(f64::abs).mean().unwrap();
     assert!(error < 0.06, "{error}");
 }
@@ -190,18 +204,25 @@ fn shards_merge_in_any_order() {
         use fokker::Merge;
         let summaries = order.iter().map(|&k| {
             let (x, rows) = part(k);
-            Summary::from_blocks(&mut ArrayBlocks::new(x.view()), &rows).unwrap()
+            Summary::from_blocks(&mut ArrayBlocks::new(x.view()), &rows, fokker::Task::silent()).unwrap()
         });
         let summary = summaries.reduce(|mut a, b| a.merge(&b).map(|()| a).unwrap()).unwrap();
         let shape = Shape::default();
         let moments = order.iter().map(|&k| {
             let (x, rows) = part(k);
             let basis = (Coordinates::Copula, &shape);
-            Moments::from_blocks(&mut ArrayBlocks::new(x.view()), &summary, basis, &rows).unwrap()
+            Moments::from_blocks(
+                &mut ArrayBlocks::new(x.view()),
+                &summary,
+                basis,
+                &rows,
+                fokker::Task::silent(),
+            )
+            .unwrap()
         });
         let moments = moments.reduce(|mut a, b| a.merge(&b).map(|()| a).unwrap()).unwrap();
         let solve = SolveOptions { partition: 0, ..Default::default() };
-        SpectralFit::from_moments(&moments, &solve).unwrap().to_bytes()
+        SpectralFit::from_moments(&moments, &solve, fokker::Task::silent()).unwrap().to_bytes()
     };
     assert_eq!(solved(&[0, 1, 2, 3, 4]), solved(&[3, 1, 4, 0, 2]));
 }
@@ -213,8 +234,8 @@ fn weights_beyond_the_range_of_their_squares_are_refused() {
     for scale in [1e-200, 1e200] {
         let weights = Array1::from_elem(50, scale).to_vec();
         let rows = Rows { weights: Some(&weights), ..Default::default() };
-        let options = FitOptions { rows, ..Default::default() };
-        let error = fit(&mut ArrayBlocks::new(x.view()), &options).unwrap_err();
+        let options = Candidate { rows, ..Default::default() };
+        let error = fit(&mut ArrayBlocks::new(x.view()), &options, fokker::Task::silent()).unwrap_err();
         assert!(error.is_input() && error.to_string().contains("divide"), "{error}");
     }
 }

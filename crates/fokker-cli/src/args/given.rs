@@ -53,8 +53,15 @@ impl<T: Options> FromArgMatches for Given<T> {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.update_but(matches, None)
+    }
+}
+
+impl<T: Options> Given<T> {
+    /// Sets what was typed, but for an option whose words the command reads itself.
+    pub fn update_but(&mut self, matches: &ArgMatches, but: Option<&str>) -> Result<(), clap::Error> {
         let typed = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
-        for field in T::fields().into_iter().filter(|field| field.name != GLOBAL) {
+        for field in T::fields().into_iter().filter(|field| field.name != GLOBAL && Some(field.name) != but) {
             let prefixed =
                 field.aliases.iter().filter(|(_, prefix)| !prefix.is_empty()).map(|(alias, _)| *alias);
             for name in std::iter::once(field.name).chain(prefixed).filter(|name| typed(name)) {
@@ -117,7 +124,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Flag | Kind::Text => "NAME",
         Kind::Whole => "N",
         Kind::Number => "X",
-        Kind::List(_) => "LIST",
+        Kind::List(_) | Kind::Pairs => "LIST",
         Kind::Maybe(kind) => value_name(*kind),
     }
 }

@@ -1,7 +1,9 @@
 //! What can be typed after `fokker spectral`.
 
-use clap::{Args, Subcommand};
-use fokker::spectral::Reference;
+use super::Given;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use fokker::spectral::{DensityOptions, FitOptions, ProblemOptions, SampleOptions, ScoreOptions};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -36,36 +38,58 @@ References: hermite: columns standardised, Hermite polynomials (chains, lattices
   through its distribution function, cosines (few columns, any marginals, heavy tails); cosine-box:
   columns scaled to their range (bounded data); auto: the best of hermite, cosine and
   hermite-whitened on the rows held out
-Pairs: columns with products of their own; a FILE has two column numbers per row, counted from 0
+Pairs: a name may be that of a file with two column numbers per row, counted from 0
 Choice: by the objective on the rows held out, with --hold-out 0 by Takeuchi's criterion; between
   references by log-density held out
 JSON: reference, degree, pairs, functions, ridge, candidates (each with its criterion, smaller is
-  better), seconds, report (see docs/conventions.md), output";
+  better), report (see docs/conventions.md), receipt (what makes the same fit again), data, seconds,
+  output";
+
+/// The options of a fit, and the words of `--pairs`, one of which may be a file.
+#[derive(Debug, Clone)]
+pub struct FitWords {
+    /// All options but `pairs`.
+    pub options: FitOptions,
+    /// The words of `--pairs`; none when it was not given.
+    pub pairs: Vec<String>,
+}
+
+impl Args for FitWords {
+    fn augment_args(command: Command) -> Command {
+        Given::<FitOptions>::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for FitWords {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut words = FitWords { options: FitOptions::default(), pairs: Vec::new() };
+        words.update_from_arg_matches(matches)?;
+        Ok(words)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let mut given = Given(self.options.clone());
+        given.update_but(matches, Some("pairs"))?;
+        self.options = given.0;
+        if matches.value_source("pairs") == Some(ValueSource::CommandLine) {
+            let typed = matches.get_many::<String>("pairs").into_iter().flatten();
+            self.pairs = typed.flat_map(|words| words.split(',')).map(str::to_owned).collect();
+        }
+        Ok(())
+    }
+}
 
 #[derive(Debug, Args)]
 pub struct FitArguments {
     /// Data rows (.npy, .npz, .csv, IDX; also .gz)
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
-    /// Reference process and its eigenfunctions
-    #[arg(long, default_value = "auto", value_name = "NAME", value_parser = Reference::NAMES)]
-    pub reference: String,
-    /// Largest total degree of a function; of several, such as 2,4, the best is chosen
-    #[arg(value_parser = super::count, long, default_value = "4", value_name = "N", value_delimiter = ',')]
-    pub degree: Vec<usize>,
-    /// Pairs of columns: none, chain, lattice:ROWSxCOLUMNS, all or a file; of several the best is
-    /// chosen [default: all up to 20 columns, none beyond]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub pairs: Vec<String>,
-    /// Add the product of first degrees of every pair of columns
-    #[arg(long)]
-    pub gaussian_pairs: bool,
-    /// Relative ridge, or auto: chosen on the rows held out
-    #[arg(long, default_value = "auto", value_name = "X", allow_negative_numbers = true)]
-    pub ridge: String,
-    /// Share of the rows held out to choose and to judge
-    #[arg(long, default_value_t = 0.1, value_name = "X", allow_negative_numbers = true)]
-    pub hold_out: f64,
+    #[command(flatten)]
+    pub options: FitWords,
     /// Save the fit here (.safetensors), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -76,25 +100,8 @@ pub struct DrawArguments {
     /// A fit
     #[arg(value_name = "SCORE")]
     pub score: PathBuf,
-    /// Number of samples
-    #[arg(value_parser = super::count, short, default_value_t = 10_000, value_name = "N")]
-    pub n: usize,
-    /// Log-spaced steps of the reverse SDE
-    #[arg(value_parser = super::count, long, default_value_t = 25, value_name = "N")]
-    pub steps: usize,
-    /// Time at which it stops, on the unit-rate clock
-    #[arg(long, default_value_t = 1e-3, value_name = "T", allow_negative_numbers = true)]
-    pub stop: f64,
-    /// Langevin steps at the stop [default: 100, none where a trial at the fit made samples worse]
-    #[arg(value_parser = super::count, long, value_name = "N")]
-    pub corrector: Option<usize>,
-    /// Length of a Langevin step [default: 0.005, less where the fit bends sharply]
-    #[arg(long, value_name = "H", allow_negative_numbers = true)]
-    pub corrector_step: Option<f64>,
-    /// Accept or reject Langevin steps by Metropolis and Hastings' rule [default: on cosines, and
-    /// where the fit bends sharply]
-    #[arg(long)]
-    pub metropolis: bool,
+    #[command(flatten)]
+    pub options: Given<SampleOptions>,
     /// Save the samples here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -108,9 +115,8 @@ pub struct DensityArguments {
     /// Rows (.npy, .npz, .csv, IDX; also .gz)
     #[arg(value_name = "X")]
     pub x: PathBuf,
-    /// The density of the probability flow, or of the energy log π + g − log Z
-    #[arg(long, default_value = "flow", value_parser = ["flow", "energy"])]
-    pub density: String,
+    #[command(flatten)]
+    pub options: Given<DensityOptions>,
     /// Save the log-densities here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -124,9 +130,8 @@ pub struct ScoreArguments {
     /// Rows (.npy, .npz, .csv, IDX; also .gz)
     #[arg(value_name = "X")]
     pub x: PathBuf,
-    /// Time of the noised data, on the unit-rate clock
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
-    pub at: f64,
+    #[command(flatten)]
+    pub options: Given<ScoreOptions>,
     /// Save the scores here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
@@ -137,9 +142,8 @@ pub struct ProblemArguments {
     /// gl:SITES, lattice:ROWSxCOLUMNS, double-well or mixture-1d
     #[arg(value_name = "PROBLEM")]
     pub problem: String,
-    /// Number of samples
-    #[arg(value_parser = super::count, short, default_value_t = 20_000, value_name = "N")]
-    pub n: usize,
+    #[command(flatten)]
+    pub options: Given<ProblemOptions>,
     /// Save the samples here (.npy, .npz, .csv), in place of what is there
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

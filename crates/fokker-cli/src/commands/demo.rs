@@ -12,7 +12,7 @@ use fokker::population::{self, Cloud, HoldOut, Snapshots, ValidateOptions, valid
 use fokker::problems::{BenchmarkEnergy, Chain, PopulationOptions, parse_spectrum, simulate_population};
 use fokker::process::{Spacing, parse_schedule};
 use fokker::sampling::DpmPlusPlus2M;
-use fokker::spectral::{DrawOptions, FitOptions, Pairs, Shape, fit};
+use fokker::spectral::{Candidate, DrawOptions, Pairs, Shape, fit};
 use fokker::statistics::Gaussian;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -63,12 +63,12 @@ pub fn run(global: &Global) -> anyhow::Result<String> {
 fn fitted() -> fokker::Result<String> {
     let chain = Chain::new(16)?;
     let x = chain.sample(4000, 1);
-    let options = FitOptions {
+    let options = Candidate {
         shape: Shape { pairs: Pairs::Chain, gaussian_pairs: true, ..Default::default() },
         ..Default::default()
     };
-    let fit = fit(&mut ArrayBlocks::new(x.view()), &options)?;
-    let drawn = fit.sample(&DrawOptions { particles: 4000, ..Default::default() })?.x;
+    let fit = fit(&mut ArrayBlocks::new(x.view()), &options, Task::silent())?;
+    let drawn = fit.sample(&DrawOptions { particles: 4000, ..Default::default() }, Task::silent())?.x;
     let exact = chain.second_moments();
     let error = drawn.t().dot(&drawn) / drawn.nrows() as f64 - &exact;
     let relative = (error.mapv(|e| e * e).sum() / exact.mapv(|e| e * e).sum()).sqrt();

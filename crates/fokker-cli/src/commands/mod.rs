@@ -15,7 +15,6 @@ mod texture;
 mod tune;
 
 use crate::args::{Arguments, AuditCommand, Command, PopulationCommand, SpectralCommand, TransportCommand};
-
 use serde::Serialize;
 use serde_json::Value;
 

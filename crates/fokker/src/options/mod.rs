@@ -14,7 +14,7 @@ pub(crate) use names::{named, word};
 pub(crate) use receipt::Digester;
 pub use receipt::{Digest, Receipt};
 pub use value::{Kind, OptionValue};
-pub(crate) use value::{as_words, auto_option, text_of, text_option, value_of};
+pub(crate) use value::{as_words, auto_option, text_of, text_option, value_of, wrong_kind};
 
 use crate::{Error, Result};
 use serde::Serialize;

@@ -32,12 +32,28 @@ pub(crate) struct Digester {
 impl Digester {
     /// Takes rows in, `[n, d]`, and their weights.
     pub fn observe(&mut self, x: ArrayView2<f64>, weights: Option<ArrayView1<f64>>) {
+        // Many bytes at a time are hashed ten times faster.
+        let mut bytes = Vec::with_capacity(8 * (x.ncols() + 1));
         for (i, row) in x.rows().into_iter().enumerate() {
             let weight = weights.as_ref().map(|weights| &weights[i]);
-            row.iter().chain(weight).for_each(|value| self.hasher.update(&value.to_le_bytes()));
+            bytes.clear();
+            row.iter().chain(weight).for_each(|value| bytes.extend(value.to_le_bytes()));
+            self.hasher.update(&bytes);
         }
         self.rows += x.nrows();
         self.columns = x.ncols();
+    }
+
+    /// Takes in what another one took in, after what this one did.
+    pub fn append(&mut self, later: &Digester) {
+        self.hasher.combine(&later.hasher);
+        self.rows += later.rows;
+        self.columns = later.columns;
+    }
+
+    /// Number of rows taken in.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The digest of what was taken in.

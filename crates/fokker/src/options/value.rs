@@ -20,6 +20,8 @@ pub enum Kind {
     List(&'static Kind),
     /// One of a kind, or nothing.
     Maybe(&'static Kind),
+    /// Pairs of columns by a word or as a list, or several of them.
+    Pairs,
 }
 
 impl Kind {
@@ -32,6 +34,11 @@ impl Kind {
             Kind::Text => "text".to_owned(),
             Kind::List(kind) => format!("{}, or a list of such", kind.words()),
             Kind::Maybe(kind) => format!("{} or none", kind.words()),
+            Kind::Pairs => {
+                "none, chain, lattice:ROWSxCOLUMNS, all, auto, a list of pairs of columns counted from 0, \
+                 or a list of such"
+                    .to_owned()
+            }
         }
     }
 
@@ -45,6 +52,7 @@ impl Kind {
             Kind::Whole => words.parse::<u64>().map_or_else(|_| text(), Value::from),
             Kind::Number => words.parse().ok().and_then(Number::from_f64).map_or_else(text, Value::Number),
             Kind::List(kind) => words.split(',').map(|item| kind.of_words(item)).collect(),
+            Kind::Pairs => words.split(',').map(Value::from).collect(),
             Kind::Maybe(_) if words == "none" => Value::Null,
             Kind::Maybe(kind) => kind.of_words(words),
         }
@@ -59,12 +67,15 @@ impl Kind {
             Kind::Text => "str | float".to_owned(),
             Kind::List(kind) => format!("{0} | Sequence[{0}]", kind.python()),
             Kind::Maybe(kind) => format!("{} | None", kind.python()),
+            Kind::Pairs => {
+                "str | Sequence[tuple[int, int]] | Sequence[str | Sequence[tuple[int, int]]]".to_owned()
+            }
         }
     }
 
     /// Whether it may be several.
     pub fn is_list(self) -> bool {
-        matches!(self, Kind::List(_) | Kind::Maybe(Kind::List(_)))
+        matches!(self, Kind::List(_) | Kind::Maybe(Kind::List(_)) | Kind::Pairs)
     }
 
     /// Whether the command line takes it without a value.

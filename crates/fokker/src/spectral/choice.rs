@@ -1,12 +1,12 @@
 //! The choice of ridge, degree and edges: by rows held out, or by Takeuchi's criterion.
 
 use super::compare::held_out_nats;
-use super::fit::{FitOptions, Ridge, SolveOptions};
+use super::fit::Candidate;
 use super::moments::{Design, Means, Moments};
 use super::reservoir::Sample;
 use super::system::System;
 use super::{SpectralFit, Summary};
-use crate::{Blocks, Error, Result};
+use crate::{Blocks, Error, Result, Task};
 use fokker_linalg::Cholesky;
 use ndarray::{Array2, Axis, Slice};
 use rayon::prelude::*;
@@ -203,23 +203,23 @@ pub struct Chosen {
 /// what any fit reports.
 ///
 /// ```
-/// use fokker::ArrayBlocks;
 /// use fokker::problems::CoupledDoubleWell;
-/// use fokker::spectral::{FitOptions, Rows, Shape, choose};
+/// use fokker::spectral::{Candidate, Rows, Shape, choose};
+/// use fokker::{ArrayBlocks, Task};
 /// // Two wells: the Gaussian of degree 2 has none.
 /// let x = CoupledDoubleWell::new().sample(2000, 1);
 /// for hold_out in [0.0, 0.1] {
-///     let candidate = |degree| FitOptions {
+///     let candidate = |degree| Candidate {
 ///         shape: Shape { degree, ..Default::default() },
 ///         rows: Rows { hold_out, ..Default::default() },
 ///         ..Default::default()
 ///     };
-///     let chosen = choose(&mut ArrayBlocks::new(x.view()), &[2, 4].map(candidate)).unwrap();
+///     let chosen = choose(&mut ArrayBlocks::new(x.view()), &[2, 4].map(candidate), Task::silent()).unwrap();
 ///     assert_eq!(chosen.index, 1);
 ///     assert!(chosen.criteria[1] < chosen.criteria[0]);
 /// }
 /// ```
-pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chosen> {
+pub fn choose(blocks: &mut dyn Blocks, candidates: &[Candidate], task: Task) -> Result<Chosen> {
     let Some(first) = candidates.first() else { return Err(Error::Empty { name: "candidates" }) };
     let across = candidates.iter().any(|c| c.coordinates != first.coordinates);
     if first.rows.hold_out == 0.0 && across {
@@ -240,7 +240,7 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         }
     }
     candidates.iter().try_for_each(|candidate| candidate.shape.check_size(blocks.dim()))?;
-    let summary = Summary::from_blocks(blocks, &first.rows)?;
+    let summary = Summary::from_blocks(blocks, &first.rows, task)?;
     let mut best: Option<Chosen> = None;
     let mut criteria = Vec::new();
     let mut notes = Vec::new();
@@ -248,7 +248,7 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         blocks.rewind()?;
         let name = candidate.coordinates.name();
         let basis = (candidate.coordinates, &candidate.shape);
-        let moments = match Moments::from_blocks(blocks, &summary, basis, &first.rows) {
+        let moments = match Moments::from_blocks(blocks, &summary, basis, &first.rows, task) {
             // Data that cannot be whitened has other coordinates.
             Err(Error::Undefined { what: "whitening", reason, .. }) if across => {
                 notes.push(format!("{name} is no candidate: {reason}"));
@@ -257,12 +257,12 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
             }
             other => other?,
         };
-        let fit = SpectralFit::solve(&moments, &candidate.solve)?;
+        let fit = SpectralFit::solve(&moments, &candidate.solve, task)?;
         let criterion = if candidates.len() == 1 {
             0.0
         } else if across {
-            let SolveOptions { compare, task, .. } = candidate.solve;
-            -held_out_nats(&fit, &moments.design, compare, task)?.unwrap_or(f64::NEG_INFINITY)
+            let most = candidate.solve.compare;
+            -held_out_nats(&fit, &moments.design, most, task)?.unwrap_or(f64::NEG_INFINITY)
         } else if first.rows.hold_out > 0.0 {
             fit.report().held_out_objective().unwrap_or(f64::INFINITY)
         } else {
@@ -286,7 +286,7 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
         }
     }
     let mut best = best.ok_or(Error::Empty { name: "candidates" })?;
-    best.fit.assess(&best.moments, &candidates[best.index].solve)?;
+    best.fit.assess(&best.moments, &candidates[best.index].solve, task)?;
     if criteria.iter().all(|criterion| criterion.is_infinite()) {
         best.fit.report.warnings.push(
             "no rows were held out to choose by: the first candidate is taken; hold a larger share out"
@@ -296,24 +296,6 @@ pub fn choose(blocks: &mut dyn Blocks, candidates: &[FitOptions]) -> Result<Chos
     best.fit.report.warnings.extend(notes);
     best.criteria = criteria;
     Ok(best)
-}
-
-impl Ridge {
-    /// Reads `auto` or a number.
-    ///
-    /// # Errors
-    /// Neither, or a negative number.
-    pub fn parse(text: &str) -> Result<Self> {
-        match (text, text.parse::<f64>()) {
-            ("auto", _) => Ok(Ridge::Auto),
-            (_, Ok(ridge)) if ridge >= 0.0 && ridge.is_finite() => Ok(Ridge::Fixed(ridge)),
-            _ => Err(Error::Name {
-                what: "ridge",
-                found: text.to_owned(),
-                known: "auto, or a number of at least 0 such as 1e-3".into(),
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use super::flow;
 use crate::{Error, Result, Task};
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis, Zip};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// Which density of a fit: both are of the noised data at its first time ε.
 ///
@@ -51,15 +53,21 @@ impl Density {
             Density::Energy => "energy",
         }
     }
+}
 
-    /// A density by its name.
-    ///
-    /// # Errors
-    /// Another name.
-    pub fn parse(name: &str) -> Result<Self> {
-        [Density::Flow, Density::Energy].into_iter().find(|density| density.name() == name).ok_or_else(|| {
-            Error::Name { what: "density", found: name.to_owned(), known: "flow, energy".into() }
-        })
+impl FromStr for Density {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let same = |density: &Density| density.name().eq_ignore_ascii_case(text);
+        let known = || Error::Name { what: "density", found: text.to_owned(), known: "flow, energy".into() };
+        [Density::Flow, Density::Energy].into_iter().find(same).ok_or_else(known)
+    }
+}
+
+impl fmt::Display for Density {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

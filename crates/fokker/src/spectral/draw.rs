@@ -1,15 +1,16 @@
 //! Samples of a fit: the reverse SDE from π, then Langevin steps.
 
+use super::SampleOptions;
 use super::coefficients::log_spaced;
 use super::corrector::{Addresses, Corrector, Langevin};
 use super::evidence::Check;
 use super::fit::SpectralFit;
 use crate::process::{Grid, Linear};
-use crate::sampling::{BLOCK, RelativeHeun, ReverseProcess, SampleOptions, Scheme, Start, sample};
+use crate::sampling::{self, BLOCK, RelativeHeun, ReverseProcess, Scheme, Start, sample};
 use crate::{Error, Limits, Result, Task};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// How often a row is drawn again.
 const ATTEMPTS: u64 = 12;
@@ -33,26 +34,23 @@ pub struct DrawOptions<'a> {
     pub corrector: Corrector,
     /// The seed of all noise.
     pub seed: u64,
-    /// Progress and cancellation.
-    pub task: Task<'a>,
 }
 
 impl Default for DrawOptions<'_> {
     fn default() -> Self {
-        DrawOptions {
-            particles: 1000,
-            first: 0,
-            steps: 25,
-            stop: 1e-3,
-            scheme: &RelativeHeun,
-            corrector: Corrector::default(),
-            seed: 0,
-            task: Task::silent(),
-        }
+        DrawOptions::from(&SampleOptions::default())
     }
 }
 
-/// Rows drawn from a fit.
+impl From<&SampleOptions> for DrawOptions<'_> {
+    fn from(options: &SampleOptions) -> Self {
+        let &SampleOptions { samples, steps, stop, corrector, corrector_step, metropolis, seed } = options;
+        let corrector = Corrector { steps: corrector, step: corrector_step, metropolis };
+        DrawOptions { particles: samples, first: 0, steps, stop, scheme: &RelativeHeun, corrector, seed }
+    }
+}
+
+/// Rows drawn from a fit. Serialised: their number `n` and dimension `d`, the `acceptance` and the `report`.
 #[derive(Debug, Clone)]
 pub struct Drawn {
     /// `[n, d]`, in the columns of the data.
@@ -61,8 +59,19 @@ pub struct Drawn {
     pub report: DrawReport,
 }
 
+impl Serialize for Drawn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("Drawn", 4)?;
+        out.serialize_field("n", &self.x.nrows())?;
+        out.serialize_field("d", &self.x.ncols())?;
+        out.serialize_field("acceptance", &self.report.acceptance)?;
+        out.serialize_field("report", &self.report)?;
+        out.end()
+    }
+}
+
 /// How rows were drawn, and how they compare with the data.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct DrawReport {
     /// Number of rows.
     pub rows: usize,
@@ -90,14 +99,22 @@ pub(super) struct Particles {
 }
 
 impl DrawOptions<'_> {
-    fn validate(&self, (begin, end): (f64, f64), dim: usize) -> Result<()> {
+    /// Whether a fit can be drawn from so.
+    ///
+    /// # Errors
+    /// No row or more than memory holds, a stop beyond the times of the fit, steps out of their domain.
+    pub fn validate(&self, fit: &SpectralFit) -> Result<()> {
+        let (begin, end) = fit.score.times();
+        if self.particles == 0 {
+            return Err(Error::Argument { name: "samples", requirement: "at least 1".into(), found: 0.0 });
+        }
         if !(self.stop > 0.0 && self.stop < end) {
             let requirement =
                 format!("positive and below the last time of the fit, {end} (its first is {begin})");
             return Err(Error::Argument { name: "stop", requirement, found: self.stop });
         }
         Limits::steps("steps", self.steps)?;
-        Limits::rows("particles", self.particles, dim)?;
+        Limits::rows("samples", self.particles, fit.dim())?;
         Ok(())
     }
 }
@@ -115,12 +132,12 @@ impl SpectralFit {
     /// # Errors
     /// Options out of their domain, a scheme that is not defined on the reference, an
     /// interruption, rows that are beyond what the data allow however often they are drawn.
-    pub fn sample(&self, options: &DrawOptions) -> Result<Drawn> {
-        options.validate(self.score.times(), self.dim())?;
+    pub fn sample(&self, options: &DrawOptions, task: Task) -> Result<Drawn> {
+        options.validate(self)?;
         let corrector = self.langevin(&options.corrector, options.stop)?;
-        let particles = self.draw(options, &corrector)?;
+        let particles = self.draw(options, &corrector, task)?;
         let mut x = self.frame.backward(particles.after.view());
-        let (undone, redrawn) = self.mend(&mut x, particles.before.view(), (options, &corrector))?;
+        let (undone, redrawn) = self.mend(&mut x, particles.before.view(), (options, &corrector), task)?;
         let check = self.evidence.as_ref().and_then(|evidence| evidence.check(x.view()));
         let rows = x.nrows();
         let mut warnings = Vec::new();
@@ -160,6 +177,7 @@ impl SpectralFit {
         x: &mut Array2<f64>,
         before: ArrayView2<f64>,
         (options, corrector): (&DrawOptions, &Langevin),
+        task: Task,
     ) -> Result<(usize, usize)> {
         let allows = |row: ArrayView1<f64>| match &self.evidence {
             Some(evidence) => evidence.allows(row),
@@ -184,7 +202,7 @@ impl SpectralFit {
             let draw = |rows: &&[usize]| {
                 let first = (options.first + rows[0]) / BLOCK * BLOCK;
                 let block = DrawOptions { particles: BLOCK, first, seed, ..*options };
-                let Particles { before, after, .. } = self.draw(&block, corrector)?;
+                let Particles { before, after, .. } = self.draw(&block, corrector, task)?;
                 let place = rows.iter().map(|i| options.first + i - first).collect::<Vec<_>>();
                 let at = |y: Array2<f64>| self.frame.backward(y.select(Axis(0), &place).view());
                 Ok((at(before), at(after)))
@@ -217,9 +235,9 @@ impl SpectralFit {
     }
 
     /// Particles in the coordinates of the fit, as they come.
-    pub(super) fn draw(&self, options: &DrawOptions, corrector: &Langevin) -> Result<Particles> {
-        let DrawOptions { particles, first, steps, stop, scheme, seed, task, .. } = *options;
-        options.validate(self.score.times(), self.dim())?;
+    pub(super) fn draw(&self, options: &DrawOptions, corrector: &Langevin, task: Task) -> Result<Particles> {
+        let DrawOptions { particles, first, steps, stop, scheme, seed, .. } = *options;
+        options.validate(self)?;
         corrector.validate()?;
         let end = self.score.times().1;
         let schedule = Linear::constant(1.0, end)?;
@@ -227,7 +245,7 @@ impl SpectralFit {
         let grid = Grid::from_times(times, &schedule)?;
         let process =
             ReverseProcess { schedule: &schedule, score: &self.score, reference: self.score.reference() };
-        let start = SampleOptions { particles, first, start: Start::Normal, seed, task };
+        let start = sampling::SampleOptions { particles, first, start: Start::Normal, seed, task };
         let before = sample(&process, scheme, &grid, &start)?;
         let mut after = before.clone();
         let addresses = Addresses { first, seed, noise: grid.steps() as u32 + 1, task };

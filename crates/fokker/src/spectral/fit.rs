@@ -11,10 +11,13 @@ use super::report::{Comparison, Report};
 use super::score::EigenScore;
 use super::system::{DIRECT, Solve, System, norm, rank};
 use super::{Family, Rows, Shape, Summary};
+use crate::options::Receipt;
 use crate::statistics::Gaussian;
-use crate::{Blocks, Error, Merge, Result, Task};
+use crate::{Blocks, Error, Merge, Result, Task, shortest};
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
+use std::fmt;
+use std::str::FromStr;
 
 /// The relative ridge η of `(A + η Λ) c = b`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,9 +28,35 @@ pub enum Ridge {
     Fixed(f64),
 }
 
+impl FromStr for Ridge {
+    type Err = Error;
+
+    /// `auto` or a number.
+    fn from_str(text: &str) -> Result<Self> {
+        match (text, text.parse::<f64>()) {
+            ("auto", _) => Ok(Ridge::Auto),
+            (_, Ok(ridge)) if ridge >= 0.0 && ridge.is_finite() => Ok(Ridge::Fixed(ridge)),
+            _ => Err(Error::Name {
+                what: "ridge",
+                found: text.to_owned(),
+                known: "auto, or a number of at least 0 such as 1e-3".into(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Ridge {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Ridge::Auto => f.write_str("auto"),
+            Ridge::Fixed(ridge) => f.write_str(&shortest(*ridge)),
+        }
+    }
+}
+
 /// Options of the solves.
-#[derive(Clone, Copy)]
-pub struct SolveOptions<'a> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SolveOptions {
     /// Relative ridge.
     pub ridge: Ridge,
     /// First time of the fit, on the unit-rate clock.
@@ -46,11 +75,9 @@ pub struct SolveOptions<'a> {
     /// Rows of the data, at most 512, that the fit keeps and saves so that samples can be checked
     /// against them; 0 for none.
     pub check: usize,
-    /// Progress, in solves, and cancellation.
-    pub task: Task<'a>,
 }
 
-impl Default for SolveOptions<'_> {
+impl Default for SolveOptions {
     fn default() -> Self {
         SolveOptions {
             ridge: Ridge::Auto,
@@ -60,12 +87,11 @@ impl Default for SolveOptions<'_> {
             compare: 1000,
             partition: 512,
             check: 512,
-            task: Task::silent(),
         }
     }
 }
 
-impl SolveOptions<'_> {
+impl SolveOptions {
     fn validate(&self) -> Result<()> {
         if let Ridge::Fixed(ridge) = self.ridge
             && !(ridge >= 0.0 && ridge.is_finite())
@@ -85,9 +111,9 @@ impl SolveOptions<'_> {
     }
 }
 
-/// Options of [`fit`].
-#[derive(Clone, Default)]
-pub struct FitOptions<'a> {
+/// What [`fit`] makes: a candidate of those that [`FitOptions`](super::FitOptions) name.
+#[derive(Debug, Clone, Default)]
+pub struct Candidate<'a> {
     /// Coordinates, and with them the reference process.
     pub coordinates: Coordinates,
     /// What spans the fit.
@@ -95,7 +121,7 @@ pub struct FitOptions<'a> {
     /// How rows are read.
     pub rows: Rows<'a>,
     /// How the systems are solved.
-    pub solve: SolveOptions<'a>,
+    pub solve: SolveOptions,
 }
 
 /// A fitted law: its score at every time, its density and its samples, in the columns of the data.
@@ -107,6 +133,8 @@ pub struct SpectralFit {
     pub(super) report: Report,
     /// What samples are checked against; fits of earlier versions hold none.
     pub(super) evidence: Option<Evidence>,
+    /// How it was made; none unless by the options of a command.
+    pub(super) receipt: Option<Receipt>,
 }
 
 /// Fits the score of the noised data: coordinates in a first pass, moments in a second one, then
@@ -117,22 +145,22 @@ pub struct SpectralFit {
 /// basis that does not fit, an interruption.
 ///
 /// ```
-/// use fokker::spectral::{FitOptions, fit};
-/// use fokker::{ArrayBlocks, statistics::{Gaussian, GaussianMixture}};
+/// use fokker::spectral::{Candidate, fit};
+/// use fokker::{ArrayBlocks, Task, statistics::{Gaussian, GaussianMixture}};
 /// let law = Gaussian::diagonal(ndarray::array![3.0], ndarray::array![4.0]).unwrap();
 /// let x = GaussianMixture::new(ndarray::array![1.0], vec![law]).unwrap().sample(4000, 1);
-/// let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions::default()).unwrap();
+/// let fit = fit(&mut ArrayBlocks::new(x.view()), &Candidate::default(), Task::silent()).unwrap();
 /// // N(3, 4): log p(3) = −log √(8π); the fit errs by about √(functions/2N).
 /// let log = fit.log_density(ndarray::array![[3.0]].view()).unwrap()[0];
 /// assert!((log + 0.5 * (8.0 * std::f64::consts::PI).ln()).abs() < 0.1);
 /// ```
-pub fn fit(blocks: &mut dyn Blocks, options: &FitOptions) -> Result<SpectralFit> {
+pub fn fit(blocks: &mut dyn Blocks, options: &Candidate, task: Task) -> Result<SpectralFit> {
     options.shape.check_size(blocks.dim())?;
-    let summary = Summary::from_blocks(blocks, &options.rows)?;
+    let summary = Summary::from_blocks(blocks, &options.rows, task)?;
     blocks.rewind()?;
-    let moments =
-        Moments::from_blocks(blocks, &summary, (options.coordinates, &options.shape), &options.rows)?;
-    SpectralFit::from_moments(&moments, &options.solve)
+    let basis = (options.coordinates, &options.shape);
+    let moments = Moments::from_blocks(blocks, &summary, basis, &options.rows, task)?;
+    SpectralFit::from_moments(&moments, &options.solve, task)
 }
 
 impl SpectralFit {
@@ -140,14 +168,14 @@ impl SpectralFit {
     ///
     /// # Errors
     /// Options out of their domain, a system that cannot be solved, an interruption.
-    pub fn from_moments(moments: &Moments, options: &SolveOptions) -> Result<Self> {
-        let mut fit = Self::solve(moments, options)?;
-        fit.assess(moments, options)?;
+    pub fn from_moments(moments: &Moments, options: &SolveOptions, task: Task) -> Result<Self> {
+        let mut fit = Self::solve(moments, options, task)?;
+        fit.assess(moments, options, task)?;
         Ok(fit)
     }
 
     /// The fit without its densities on rows held out.
-    pub(super) fn solve(moments: &Moments, options: &SolveOptions) -> Result<Self> {
+    pub(super) fn solve(moments: &Moments, options: &SolveOptions, task: Task) -> Result<Self> {
         options.validate()?;
         let design = &moments.design;
         let (used, held_out) = moments.means()?;
@@ -157,7 +185,7 @@ impl SpectralFit {
             Ridge::Fixed(ridge) => (ridge, Vec::new()),
             Ridge::Auto => choose_ridge(&criterion)?,
         };
-        let solved = solve_all(&criterion, ridge, options.task)?;
+        let solved = solve_all(&criterion, ridge, task)?;
         let roots: Vec<f64> = design.terms.eigenvalues.iter().map(|l| l.sqrt()).collect();
         let n = design.terms.len();
         let values = Array2::from_shape_fn((times.len(), n), |(i, k)| solved[i].0[k] / roots[k]);
@@ -173,17 +201,17 @@ impl SpectralFit {
         report.judge(&design.warnings, &used);
         let evidence = design.evidence.as_ref().map(|evidence| evidence.first(options.check));
         let (frame, shape) = (design.frame.clone(), design.shape.clone());
-        Ok(SpectralFit { frame, shape, score, report, evidence })
+        Ok(SpectralFit { frame, shape, score, report, evidence, receipt: None })
     }
 
     /// Adds what takes the densities of the fit: log Z, and the comparison with simpler laws.
-    pub(super) fn assess(&mut self, moments: &Moments, options: &SolveOptions) -> Result<()> {
+    pub(super) fn assess(&mut self, moments: &Moments, options: &SolveOptions, task: Task) -> Result<()> {
         if options.partition > 0 {
-            self.report.partition = partition(self, options.partition, options.task)?;
+            self.report.partition = partition(self, options.partition, task)?;
         }
-        self.report.trial = self.try_corrector(options.task)?;
+        self.report.trial = self.try_corrector(task)?;
         if options.compare > 0 {
-            self.report.comparison = compare(self, &moments.design, options.compare, options.task)?;
+            self.report.comparison = compare(self, &moments.design, options.compare, task)?;
         }
         Ok(())
     }
@@ -196,6 +224,12 @@ impl SpectralFit {
     /// What the fit is worth.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// How it was made: by [`fit_best`](super::fit_best()) or [`fit_moments`](super::fit_moments()); none
+    /// otherwise, and in files of earlier versions.
+    pub fn receipt(&self) -> Option<&Receipt> {
+        self.receipt.as_ref()
     }
 
     /// Its coordinates.

@@ -109,7 +109,7 @@ pub(super) fn carry(
 #[cfg(test)]
 mod tests {
     use crate::ArrayBlocks;
-    use crate::spectral::{FitOptions, SolveOptions, fit};
+    use crate::spectral::{Candidate, SolveOptions, fit};
     use crate::statistics::GaussianMixture;
     use ndarray::Array2;
 
@@ -119,7 +119,12 @@ mod tests {
     fn the_density_grows_as_volumes_shrink() {
         let x = GaussianMixture::random(3, 2, 1.0, 9).unwrap().sample(5000, 4);
         let solve = SolveOptions { compare: 0, partition: 0, ..Default::default() };
-        let fit = fit(&mut ArrayBlocks::new(x.view()), &FitOptions { solve, ..Default::default() }).unwrap();
+        let fit = fit(
+            &mut ArrayBlocks::new(x.view()),
+            &Candidate { solve, ..Default::default() },
+            crate::Task::silent(),
+        )
+        .unwrap();
         let (first, last) = fit.score.times();
         // A grid where π is, each point with its neighbours on four sides.
         let (n, h) = (20, 1e-6);

@@ -28,22 +28,24 @@
 //! [`Report`] compares every fit with a Gaussian on rows held out, and says when that wins.
 //!
 //! ```
-//! use fokker::ArrayBlocks;
-//! use fokker::spectral::{DrawOptions, FitOptions, Pairs, Shape, fit};
+//! use fokker::spectral::{Candidate, DrawOptions, Pairs, Shape, fit};
+//! use fokker::{ArrayBlocks, Task};
 //! // Two coordinates with correlation 0.8, by a rotation of independent normals.
 //! let z = fokker::statistics::GaussianMixture::random(1, 2, 0.0, 3).unwrap().sample(5000, 7);
-//! let options = FitOptions {
+//! let options = Candidate {
 //!     shape: Shape { degree: 2, pairs: Pairs::All, ..Default::default() },
 //!     ..Default::default()
 //! };
-//! let fit = fit(&mut ArrayBlocks::new(z.view()), &options).unwrap();
-//! let drawn = fit.sample(&DrawOptions { particles: 4000, seed: 1, ..Default::default() }).unwrap();
+//! let fit = fit(&mut ArrayBlocks::new(z.view()), &options, Task::silent()).unwrap();
+//! let options = DrawOptions { particles: 4000, seed: 1, ..Default::default() };
+//! let drawn = fit.sample(&options, Task::silent()).unwrap();
 //! let second = |x: &ndarray::Array2<f64>| x.t().dot(x) / x.nrows() as f64;
 //! let error = &second(&drawn.x) - &second(&z);
 //! // Standard deviations of second moments are 0.02 of their scale here.
 //! assert!(error.iter().all(|e| e.abs() < 0.1 * second(&z).diag().sum()));
 //! ```
 
+mod best;
 mod choice;
 mod chunks;
 mod coefficients;
@@ -64,6 +66,7 @@ mod indices;
 mod marginal;
 mod moments;
 mod notes;
+mod options;
 mod partition;
 mod pchip;
 mod plan;
@@ -73,6 +76,7 @@ mod report;
 mod reservoir;
 mod saved;
 mod score;
+mod shards;
 mod summary;
 mod system;
 mod terms;
@@ -80,6 +84,7 @@ mod trial;
 mod whitening;
 mod wide;
 
+pub use best::{Compared, Fitted, fit_best, fit_moments};
 pub use choice::{Chosen, Tried, choose};
 pub use chunks::CHUNK;
 pub use coordinates::Coordinates;
@@ -88,9 +93,10 @@ pub use density::Density;
 pub use draw::{DrawOptions, DrawReport, Drawn};
 pub use evidence::{Check, Difference};
 pub use family::Family;
-pub use fit::{FitOptions, Ridge, SolveOptions, SpectralFit, fit};
+pub use fit::{Candidate, Ridge, SolveOptions, SpectralFit, fit};
 pub use indices::{Bound, Index, Pairs, Shape};
 pub use moments::Moments;
+pub use options::{DensityOptions, FitOptions, ProblemOptions, SampleOptions, ScoreOptions};
 pub use partition::Partition;
 pub use reference::Reference;
 pub use report::{Comparison, Report};

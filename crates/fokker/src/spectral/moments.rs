@@ -6,11 +6,13 @@ use super::evidence::Evidence;
 use super::indices::{Index, Shape};
 use super::plan::{Plan, Work};
 use super::reservoir::Sample;
+use super::shards::Shards;
 use super::summary::{Rows, Summary};
 use super::system::System;
 use super::terms::{Key, Terms};
-use crate::{Blocks, Error, Merge, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use crate::options::Digester;
+use crate::{Blocks, Error, Merge, Result, Task};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use std::sync::Arc;
 
 /// Most accumulators of a fit, 8 bytes each, of which about 20 sets are held.
@@ -37,10 +39,13 @@ pub(super) struct Design {
     pub held_out: Sample,
     pub evidence: Option<Evidence>,
     hold_out: f64,
+    /// What was asked for; `shape` is on columns that are coordinates.
+    asked: Shape,
 }
 
 impl Design {
     pub fn new(summary: &Summary, kind: Coordinates, shape: &Shape) -> Result<Self> {
+        let asked = shape.clone();
         let (frame, mut warnings) = Frame::new(summary, kind)?;
         let (shape, dropped) = match kind {
             Coordinates::Whitened => (on_axes(shape)?, 0),
@@ -77,6 +82,7 @@ impl Design {
             terms,
             plan,
             warnings,
+            asked,
         })
     }
 }
@@ -150,7 +156,7 @@ impl Sum for Part {
 pub struct Moments {
     pub(super) design: Arc<Design>,
     tree: Tree<Part>,
-    count: usize,
+    shards: Shards,
 }
 
 /// Moments by slot of the demand.
@@ -173,12 +179,13 @@ impl Moments {
         summary: &Summary,
         (coordinates, shape): (Coordinates, &Shape),
         rows: &Rows,
+        task: Task,
     ) -> Result<Self> {
         let design = Arc::new(Design::new(summary, coordinates, shape)?);
-        Moments::of_design(blocks, design, rows)
+        Moments::of_design(blocks, design, rows, task)
     }
 
-    pub(super) fn of_design(blocks: &mut dyn Blocks, design: Arc<Design>, rows: &Rows) -> Result<Self> {
+    fn of_design(blocks: &mut dyn Blocks, design: Arc<Design>, rows: &Rows, task: Task) -> Result<Self> {
         rows.validate(blocks.rows())?;
         if blocks.dim() != design.frame.data_dim() {
             return Err(Error::Size {
@@ -187,11 +194,55 @@ impl Moments {
                 found: blocks.dim(),
             });
         }
-        let work = |chunk: Chunk| part(&design, chunk, rows, &mut design.plan.work());
-        let mut tree = Tree::new();
-        let pass = Pass { first: rows.first, stage: "moments", task: rows.task };
-        let count = for_chunks(blocks, &pass, work, |start, part| tree.push(start, part))?;
-        Ok(Moments { design, tree, count })
+        let work = |chunk: Chunk| {
+            let mut seen = Digester::default();
+            let weights = rows.weights_of(chunk.first, chunk.rows.nrows())?;
+            seen.observe(chunk.rows, weights.map(ArrayView1::from));
+            Ok((part(&design, chunk, weights, &mut design.plan.work()), seen))
+        };
+        let (mut tree, mut digester) = (Tree::new(), Digester::default());
+        let pass = Pass { first: rows.first, stage: "moments", task };
+        for_chunks(blocks, &pass, work, |start, (part, seen)| {
+            tree.push(start, part);
+            digester.append(&seen);
+        })?;
+        Ok(Moments { design, tree, shards: Shards::of(rows.first, digester) })
+    }
+
+    /// Moments of more rows in the same coordinates, the first of them being row `first` of all, so that they
+    /// can be merged with these.
+    ///
+    /// # Errors
+    /// As [`Moments::from_blocks`].
+    pub fn observe(
+        &self,
+        blocks: &mut dyn Blocks,
+        first: usize,
+        weights: Option<&[f64]>,
+        task: Task,
+    ) -> Result<Self> {
+        let rows = Rows { first, weights, hold_out: self.hold_out() };
+        Moments::of_design(blocks, self.design.clone(), &rows, task)
+    }
+
+    /// Dimension of the data.
+    pub fn dim(&self) -> usize {
+        self.design.frame.data_dim()
+    }
+
+    /// Share of the rows that is held out.
+    pub fn hold_out(&self) -> f64 {
+        self.design.hold_out
+    }
+
+    /// Coordinates and what was asked to span the fit.
+    pub fn basis(&self) -> (Coordinates, &Shape) {
+        (self.design.frame.kind, &self.design.asked)
+    }
+
+    /// Which rows were read.
+    pub(super) fn shards(&self) -> &Shards {
+        &self.shards
     }
 
     /// `A(t)` `[K, K]` and `b(t)` `[K]` of the rows the fit uses, in the order of
@@ -232,7 +283,7 @@ impl Moments {
 
 impl Merge for Moments {
     fn count(&self) -> usize {
-        self.count
+        self.shards.rows()
     }
 
     fn merge(&mut self, other: &Self) -> Result<()> {
@@ -248,14 +299,13 @@ impl Merge for Moments {
             return Err(Error::Size { name: "functions of the moments", expected, found });
         }
         self.tree.merge(&other.tree);
-        self.count += other.count;
+        self.shards.merge(&other.shards);
         Ok(())
     }
 }
 
 /// Sums over one chunk.
-fn part(design: &Design, chunk: Chunk, rows: &Rows, work: &mut Work) -> Result<Part> {
-    let weights = rows.weights_of(chunk.first, chunk.rows.nrows())?;
+fn part(design: &Design, chunk: Chunk, weights: Option<&[f64]>, work: &mut Work) -> Part {
     let held = |i: usize| is_held_out(chunk.first + i, design.hold_out);
     let sums = |used: Option<bool>, work: &mut Work| {
         let chosen: Vec<usize> = match used {
@@ -270,13 +320,13 @@ fn part(design: &Design, chunk: Chunk, rows: &Rows, work: &mut Work) -> Result<P
         let x = chunk.rows.select(Axis(0), &chosen);
         accumulate(design, x.view(), picked.as_deref(), lanes, work)
     };
-    Ok(match design.hold_out {
+    match design.hold_out {
         0.0 => Part {
             used: sums(None, work),
             held_out: Sums { count: 0, weight: 0.0, squares: 0.0, values: Vec::new() },
         },
         _ => Part { used: sums(Some(false), work), held_out: sums(Some(true), work) },
-    })
+    }
 }
 
 fn accumulate(

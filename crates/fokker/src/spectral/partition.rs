@@ -74,8 +74,8 @@ pub(super) fn partition(fit: &SpectralFit, draws: usize, task: Task) -> Result<O
 
     let corrector = Corrector { metropolis: Some(true), ..Default::default() };
     let (stop, seed) = (first, SEED + 1);
-    let options = DrawOptions { particles: draws, stop, corrector, seed, task, ..Default::default() };
-    let mut y = match fit.draw(&options, &fit.langevin(&corrector, stop)?) {
+    let options = DrawOptions { particles: draws, stop, corrector, seed, ..Default::default() };
+    let mut y = match fit.draw(&options, &fit.langevin(&corrector, stop)?, task) {
         Ok(particles) if particles.after.iter().all(|y| y.is_finite()) => particles.after,
         Ok(_) => return Ok(None),
         // A score that throws particles out of range has no law to normalise.

@@ -2,13 +2,15 @@
 
 use super::{Coordinates, Pairs, Shape};
 use crate::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
 
 /// A reference by name: one, or the best of several on rows held out.
 ///
 /// ```
 /// use fokker::spectral::{Coordinates, Reference, Shape};
-/// assert_eq!(Reference::parse("cosine").unwrap(), Reference::Fixed(Coordinates::Copula));
-/// let auto = Reference::parse("auto").unwrap().candidates(3, &Shape::default(), 0.1);
+/// assert_eq!("cosine".parse(), Ok(Reference::Fixed(Coordinates::Copula)));
+/// let auto = Reference::Auto.candidates(3, &Shape::default(), 0.1);
 /// assert_eq!(auto, [Coordinates::Standard, Coordinates::Copula, Coordinates::Whitened]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,26 +23,6 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// All names.
-    pub const NAMES: [&'static str; 5] = ["auto", "hermite", "hermite-whitened", "cosine", "cosine-box"];
-
-    /// A reference by its name.
-    ///
-    /// # Errors
-    /// Another name.
-    pub fn parse(name: &str) -> Result<Self> {
-        use Coordinates::{Box, Copula, Standard, Whitened};
-        if name == "auto" {
-            return Ok(Reference::Auto);
-        }
-        let named = [Standard, Whitened, Copula, Box].into_iter().find(|c| c.name() == name);
-        named.map(Reference::Fixed).ok_or_else(|| Error::Name {
-            what: "reference",
-            found: name.to_owned(),
-            known: Reference::NAMES.join(", "),
-        })
-    }
-
     /// The coordinates to choose from for data of `dim` columns, the first in doubt.
     ///
     /// Without rows held out there is nothing to choose by: `auto` is then hermite. Whitened
@@ -66,32 +48,82 @@ impl Pairs {
     pub fn auto(dim: usize) -> Self {
         if dim <= Pairs::ALL_UP_TO { Pairs::All } else { Pairs::None }
     }
+}
 
-    /// Reads `none`, `chain`, `all` or `lattice:ROWSxCOLUMNS`.
-    ///
-    /// # Errors
-    /// Another word.
-    ///
-    /// ```
-    /// use fokker::spectral::Pairs;
-    /// assert_eq!(Pairs::parse("lattice:8x6").unwrap(), Pairs::Lattice(8, 6));
-    /// ```
-    pub fn parse(word: &str) -> Result<Self> {
+/// All references but `auto`.
+const NAMED: [Coordinates; 4] =
+    [Coordinates::Standard, Coordinates::Whitened, Coordinates::Copula, Coordinates::Box];
+
+impl FromStr for Reference {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let name = spelled(text);
+        if name == "auto" {
+            return Ok(Reference::Auto);
+        }
+        let named = NAMED.into_iter().find(|coordinates| coordinates.name() == name);
+        named.map(Reference::Fixed).ok_or_else(|| {
+            let known = NAMED.map(Coordinates::name).join(", ");
+            Error::Name { what: "reference", found: text.to_owned(), known: format!("auto, {known}") }
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Reference::Auto => "auto",
+            Reference::Fixed(coordinates) => coordinates.name(),
+        })
+    }
+}
+
+/// Reads `none`, `chain`, `all` or `lattice:ROWSxCOLUMNS`.
+///
+/// ```
+/// use fokker::spectral::Pairs;
+/// assert_eq!("lattice:8x6".parse(), Ok(Pairs::Lattice(8, 6)));
+/// ```
+impl FromStr for Pairs {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let word = spelled(text);
         let lattice = word.strip_prefix("lattice:").and_then(|extents| {
             let (rows, columns) = extents.split_once('x')?;
             Some(Pairs::Lattice(rows.parse().ok()?, columns.parse().ok()?))
         });
-        match (word, lattice) {
+        match (word.as_str(), lattice) {
             ("none", _) => Ok(Pairs::None),
             ("chain", _) => Ok(Pairs::Chain),
             ("all", _) => Ok(Pairs::All),
             (_, Some(lattice)) => Ok(lattice),
             _ => Err(Error::Name {
                 what: "pairs",
-                found: word.to_owned(),
-                known: "none, chain, lattice:ROWSxCOLUMNS such as lattice:8x8, all, or a list of pairs of columns"
-                    .into(),
+                found: text.to_owned(),
+                known:
+                    "none, chain, lattice:ROWSxCOLUMNS such as lattice:8x8, all, auto, or a list of pairs of \
+                        columns"
+                        .into(),
             }),
         }
     }
+}
+
+impl fmt::Display for Pairs {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Pairs::None => f.write_str("none"),
+            Pairs::Chain => f.write_str("chain"),
+            Pairs::Lattice(rows, columns) => write!(f, "lattice:{rows}x{columns}"),
+            Pairs::All => f.write_str("all"),
+            Pairs::List(list) => write!(f, "a list of {}", list.len()),
+        }
+    }
+}
+
+/// The spelling that names are compared in.
+fn spelled(name: &str) -> String {
+    name.trim().to_lowercase().replace('_', "-")
 }

@@ -8,6 +8,7 @@ use super::report::Report;
 use super::score::EigenScore;
 use super::whitening::Whitening;
 use super::{Family, Shape};
+use crate::options::Receipt;
 use crate::saved::{Saved, to_bytes};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ struct Description {
     /// Rows of the data that samples are checked against; none in files of earlier versions.
     #[serde(default)]
     evidence_rows: Option<usize>,
+    /// How it was made; none in files of earlier versions.
+    #[serde(default)]
+    receipt: Option<Receipt>,
 }
 
 impl SpectralFit {
@@ -38,6 +42,7 @@ impl SpectralFit {
             times: path.times().to_vec(),
             report: self.report.clone(),
             evidence_rows: self.evidence.as_ref().map(|evidence| evidence.x.nrows()),
+            receipt: self.receipt.clone(),
         };
         let mut arrays = vec![("coefficients".to_owned(), path.values().view().into_dyn())];
         if let Some(whitening) = &self.frame.whitening {
@@ -60,7 +65,7 @@ impl SpectralFit {
     /// Bytes that are damaged, hold something else, or numbers that make no fit.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (saved, description): (_, Description) = Saved::open(bytes, KIND, VERSION)?;
-        let Description { mut frame, shape, times, report, evidence_rows } = description;
+        let Description { mut frame, shape, times, report, evidence_rows, receipt } = description;
         let damaged = |reason: &str| Error::Parse { what: KIND, reason: format!("{reason}: it is damaged") };
         if frame.kind == Coordinates::Whitened {
             let dim = frame.dim();
@@ -101,6 +106,6 @@ impl SpectralFit {
                 Some(evidence)
             }
         };
-        Ok(SpectralFit { frame, shape, score, report, evidence })
+        Ok(SpectralFit { frame, shape, score, report, evidence, receipt })
     }
 }

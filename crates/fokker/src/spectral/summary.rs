@@ -9,7 +9,7 @@ use ndarray::{Array1, ArrayView2};
 use std::collections::BTreeMap;
 
 /// How rows are read: where they start among all rows, what they weigh, which are held out.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     /// Index of the first row among the rows of all shards. Shards that start at multiples of
     /// [`CHUNK`](super::CHUNK) merge to the bits of a single pass.
@@ -19,14 +19,12 @@ pub struct Rows<'a> {
     pub weights: Option<&'a [f64]>,
     /// Share of the rows that is held out, by a hash of their index.
     pub hold_out: f64,
-    /// Hears of progress, in rows.
-    pub task: Task<'a>,
 }
 
 impl Default for Rows<'_> {
     /// All rows, weighing 1, a tenth held out.
     fn default() -> Self {
-        Rows { first: 0, weights: None, hold_out: 0.1, task: Task::silent() }
+        Rows { first: 0, weights: None, hold_out: 0.1 }
     }
 }
 
@@ -176,7 +174,7 @@ impl Summary {
     ///
     /// # Errors
     /// What the source reports, a non-finite entry, weights that do not fit, an interruption.
-    pub fn from_blocks(blocks: &mut dyn Blocks, rows: &Rows) -> Result<Self> {
+    pub fn from_blocks(blocks: &mut dyn Blocks, rows: &Rows, task: Task) -> Result<Self> {
         rows.validate(blocks.rows())?;
         let dim = blocks.dim();
         if dim == 0 {
@@ -200,7 +198,7 @@ impl Summary {
         };
         let mut summary =
             Summary { dim, hold_out: rows.hold_out, count: 0, tree: Tree::new(), kept: Reservoir::new(dim) };
-        let pass = Pass { first: rows.first, stage: "coordinates", task: rows.task };
+        let pass = Pass { first: rows.first, stage: "coordinates", task };
         let (tree, reservoir) = (&mut summary.tree, &mut summary.kept);
         summary.count = for_chunks(blocks, &pass, work, |start, (groups, kept)| {
             tree.push(start, groups);

@@ -115,11 +115,11 @@ impl SpectralFit {
             return Ok(None);
         };
         let stop = self.score.times().0;
-        let options = DrawOptions { particles: PARTICLES, stop, seed: SEED, task, ..Default::default() };
+        let options = DrawOptions { particles: PARTICLES, stop, seed: SEED, ..Default::default() };
         let curvature = self.curvature(stop)?;
         let data = self.frame.forward(evidence.x.view());
         let attempt = |corrector: Langevin| -> Result<Trial> {
-            let Particles { before, after, acceptance } = self.draw(&options, &corrector)?;
+            let Particles { before, after, acceptance } = self.draw(&options, &corrector, task)?;
             let (raised, error) = raised((data.view(), evidence.weights.view()), before.view(), after.view());
             let allowed = |y: &Array2<f64>| -> Vec<bool> {
                 self.frame.backward(y.view()).rows().into_iter().map(|row| evidence.allows(row)).collect()

@@ -1,15 +1,14 @@
 //! `fokker spectral fit`: candidates, the best of them, and what it is worth.
 
 use super::render;
-use crate::args::{FitArguments, Format, Global};
+use crate::args::{FitArguments, FitWords, Format, Global};
 use crate::commands::clouds::{digits, lines};
+use crate::commands::with;
 use crate::files::{Output, OutputFormat, named, open_rows, read_rows, write_bytes};
 use crate::progress::Progress;
 use crate::report::{Report, number, wrapped};
 use anyhow::{Context, Result, bail};
-use fokker::spectral::{
-    Chosen, FitOptions, Pairs, Reference, Ridge, Rows, Shape, SolveOptions, SpectralFit, choose,
-};
+use fokker::spectral::{Candidate, Compared, Fitted, Pairs, fit_best};
 use fokker::{Blocks, Task};
 use serde_json::json;
 use std::path::Path;
@@ -17,113 +16,76 @@ use std::time::Instant;
 
 /// `fokker spectral fit`.
 pub fn fit(arguments: &FitArguments, global: &Global) -> Result<String> {
-    let ridge = Ridge::parse(&arguments.ridge).context("--ridge")?;
+    let FitWords { options, pairs } = &arguments.options;
     // A name of pairs that is no file is none of the inputs.
     let inputs: Vec<&Path> =
-        std::iter::once(arguments.data.as_path()).chain(arguments.pairs.iter().map(Path::new)).collect();
+        std::iter::once(arguments.data.as_path()).chain(pairs.iter().map(Path::new)).collect();
     let file = Output::maybe(arguments.output.as_deref(), &[OutputFormat::Safetensors], &inputs)?;
     let mut rows = open_rows(&arguments.data)?;
     let progress = Progress::new(global.quiet);
-    let reference = Reference::parse(&arguments.reference).context("--reference")?;
-    let reading = Rows { hold_out: arguments.hold_out, task: progress.task(), ..Default::default() };
-    let solve = SolveOptions { ridge, task: progress.task(), ..Default::default() };
-    let mut candidates = Vec::new();
-    let mut names = Vec::new();
-    for (name, pairs) in all_pairs(&arguments.pairs, rows.dim(), progress.task())? {
-        for &degree in &arguments.degree {
-            let gaussian_pairs = arguments.gaussian_pairs;
-            let shape = Shape { degree, pairs: pairs.clone(), gaussian_pairs, ..Default::default() };
-            for coordinates in reference.candidates(rows.dim(), &shape, arguments.hold_out) {
-                names.push((coordinates.name(), degree, name.clone()));
-                candidates.push(FitOptions { coordinates, shape: shape.clone(), rows: reading, solve });
-            }
-        }
+    let mut options = options.clone();
+    if !pairs.is_empty() {
+        options.pairs = pairs.iter().map(|word| read_word(word, progress.task())).collect::<Result<_>>()?;
     }
-    let count = |candidate: &FitOptions| Ok(candidate.shape.functions(rows.dim())?.len());
-    let functions = candidates.iter().map(count).collect::<Result<Vec<usize>>>()?;
+    let candidates = options.candidates(rows.dim(), None)?;
     let heading = format!("{} ({})", arguments.data.display(), rows.description());
     let output = file.as_ref().map(Output::name);
     if global.dry_run {
+        let count = |candidate: &Candidate| Ok(candidate.shape.functions(rows.dim())?.len());
+        let functions = candidates.iter().map(count).collect::<Result<Vec<usize>>>()?;
         let plan = json!({ "data": heading, "functions": functions, "output": output });
         return render(global, &plan, || {
             let functions: Vec<String> = functions.iter().map(usize::to_string).collect();
-            Ok(wrapped(&format!("would fit {} functions to {heading}", functions.join(", "))) + "\n")
+            Ok(format!("would fit {} functions to {heading}\n", functions.join(", ")))
         });
     }
     let start = Instant::now();
-    let chosen = choose(&mut rows, &candidates).map_err(|error| named(error.into(), &arguments.data))?;
+    let fitted = fit_best(&mut rows, &options, None, progress.task())
+        .map_err(|error| named(error.into(), &arguments.data))?;
     let seconds = start.elapsed().as_secs_f64();
     drop(progress);
-    let fit = &chosen.fit;
-    file.as_ref().map_or(Ok(()), |file| write_bytes(file, &fit.to_bytes()))?;
-    let tried: Vec<_> = names
-        .iter()
-        .zip(&chosen.criteria)
-        .map(|((reference, degree, pairs), criterion)| {
-            json!({ "reference": reference, "degree": degree, "pairs": pairs, "criterion": criterion })
-        })
-        .collect();
-    let (reference, degree, pairs) = &names[chosen.index];
-    let summary = json!({
-        "data": heading,
-        "reference": reference,
-        "degree": degree,
-        "pairs": pairs,
-        "functions": fit.report().functions,
-        "ridge": fit.report().ridge,
-        "candidates": tried,
-        "seconds": seconds,
-        "report": fit.report(),
-        "output": output,
-    });
-    render(global, &summary, || {
-        let mut text = fit_report(fit, &heading, (seconds, output.as_deref()), &names[chosen.index]);
-        if names.len() > 1 {
-            text += "\n";
-            text += &candidates_table(&names, &chosen);
-        }
-        Ok(text)
-    })
+    file.as_ref().map_or(Ok(()), |file| write_bytes(file, &fitted.fit.to_bytes()))?;
+    if global.json {
+        return with(&fitted, json!({ "data": heading, "seconds": seconds, "output": output }));
+    }
+    let mut text = fit_report(&fitted, &heading, (seconds, output.as_deref()));
+    if fitted.candidates.len() > 1 {
+        text += "\n";
+        text += &candidates_table(&fitted);
+    }
+    Ok(text)
 }
 
-/// Reference, degree and pairs of a candidate.
-type Named = (&'static str, usize, String);
-
 /// What was tried, the smaller the criterion the better.
-fn candidates_table(names: &[Named], chosen: &Chosen) -> String {
-    let row = |(i, ((reference, degree, pairs), criterion)): (usize, (&Named, &f64))| {
-        let mark = if i == chosen.index { "chosen" } else { "" };
+fn candidates_table(fitted: &Fitted) -> String {
+    let row = |(i, candidate): (usize, &Compared)| {
+        let mark = if i == fitted.index { "chosen" } else { "" };
+        let criterion = candidate.criterion;
         vec![
-            (*reference).to_owned(),
-            pairs.clone(),
-            degree.to_string(),
+            candidate.reference.name().to_owned(),
+            candidate.pairs.to_string(),
+            candidate.degree.to_string(),
             if criterion.is_finite() { format!("{criterion:.4}") } else { "–".to_owned() },
             mark.to_owned(),
         ]
     };
-    let rows = names.iter().zip(&chosen.criteria).enumerate().map(row).collect();
+    let rows = fitted.candidates.iter().enumerate().map(row).collect();
     let header = vec!["reference", "pairs", "degree", "criterion", ""];
     Report { header, rows, labels: 2 }.render(Format::Table)
 }
 
-/// The sets of pairs asked for, with their names.
-fn all_pairs(texts: &[String], dim: usize, task: Task) -> Result<Vec<(String, Pairs)>> {
-    if texts.is_empty() {
-        let pairs = Pairs::auto(dim);
-        let name = if pairs == Pairs::All { "all" } else { "none" };
-        return Ok(vec![(name.to_owned(), pairs)]);
-    }
-    texts.iter().map(|text| Ok((text.clone(), pairs(text, task)?))).collect()
-}
-
-fn pairs(text: &str, task: Task) -> Result<Pairs> {
-    if text.is_empty() {
+/// What a word of `--pairs` says: the library's, or a file of pairs.
+fn read_word(word: &str, task: Task) -> Result<Option<Pairs>> {
+    if word.is_empty() {
         bail!("--pairs: an empty name in the list");
     }
-    let path = Path::new(text);
-    match Pairs::parse(text) {
-        Ok(pairs) => Ok(pairs),
-        Err(_) if path.exists() => Ok(Pairs::List(read_pairs(path, task)?)),
+    if word.eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    let path = Path::new(word);
+    match word.parse() {
+        Ok(pairs) => Ok(Some(pairs)),
+        Err(_) if path.exists() => Ok(Some(Pairs::List(read_pairs(path, task)?))),
         Err(error) => Err(error).context("--pairs names no file either"),
     }
 }
@@ -143,19 +105,15 @@ fn read_pairs(path: &Path, task: Task) -> Result<Vec<(usize, usize)>> {
     Ok(flat.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
 }
 
-fn fit_report(
-    fit: &SpectralFit,
-    heading: &str,
-    (seconds, output): (f64, Option<&str>),
-    (reference, degree, pairs): &Named,
-) -> String {
+fn fit_report(fitted: &Fitted, heading: &str, (seconds, output): (f64, Option<&str>)) -> String {
+    let (fit, chosen) = (&fitted.fit, &fitted.candidates[fitted.index]);
     let report = fit.report();
     let rank = report.rank.map_or_else(String::new, |rank| format!(", rank {rank}"));
     let mut entries = vec![
         ("data", heading.to_owned()),
         ("rows", format!("{} used, {} held out", report.used, report.held_out)),
-        ("reference", (*reference).to_owned()),
-        ("basis", format!("degree {degree}, pairs: {pairs}")),
+        ("reference", chosen.reference.name().to_owned()),
+        ("basis", format!("degree {}, pairs: {}", chosen.degree, chosen.pairs)),
         ("functions", format!("{}, from {} moments", report.functions, report.moments)),
         ("ridge", format!("{}{}", report.ridge, if report.tried.is_empty() { "" } else { " (chosen)" })),
         ("condition", format!("{}{rank}", number(report.condition()))),

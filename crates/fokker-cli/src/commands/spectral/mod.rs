@@ -5,13 +5,14 @@ mod fit;
 pub use fit::fit;
 
 use super::clouds::{digits, lines};
+use super::with;
 use crate::args::{DensityArguments, DrawArguments, Global, ProblemArguments, ScoreArguments};
 use crate::files::{Output, OutputFormat, Values, read_bytes, read_rows, write_values};
 use crate::progress::Progress;
 use crate::report::number;
 use anyhow::{Context, Result, bail};
 use fokker::problems::{Chain, CoupledDoubleWell, Lattice, LatticeOptions, line_mixture};
-use fokker::spectral::{Corrector, Density, DrawOptions, Langevin, SpectralFit};
+use fokker::spectral::{Density, DrawOptions, Langevin, SampleOptions, SpectralFit};
 use fokker::statistics::GaussianMixture;
 use fokker::{Limits, Task};
 use ndarray::Array2;
@@ -28,30 +29,18 @@ pub fn read_fit(path: &Path) -> Result<SpectralFit> {
 pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score])?;
     let fit = read_fit(&arguments.score)?;
-    check_count(arguments.n, fit.dim())?;
+    let options = SampleOptions { seed: global.seed, ..arguments.options.0.clone() };
+    let options = DrawOptions::from(&options);
+    options.validate(&fit)?;
     let output = file.name();
+    let n = options.particles;
     if global.dry_run {
-        let plan = json!({ "n": arguments.n, "d": fit.dim(), "output": output });
-        return render(global, &plan, || {
-            Ok(format!("would draw {} samples of dimension {}\n", arguments.n, fit.dim()))
-        });
+        let plan = json!({ "n": n, "d": fit.dim(), "output": output });
+        return render(global, &plan, || Ok(format!("would draw {n} samples of dimension {}\n", fit.dim())));
     }
     let progress = Progress::new(global.quiet);
-    let options = DrawOptions {
-        particles: arguments.n,
-        steps: arguments.steps,
-        stop: arguments.stop,
-        corrector: Corrector {
-            steps: arguments.corrector,
-            step: arguments.corrector_step,
-            metropolis: arguments.metropolis.then_some(true),
-        },
-        seed: global.seed,
-        task: progress.task(),
-        ..Default::default()
-    };
     let start = Instant::now();
-    let drawn = fit.sample(&options)?;
+    let drawn = fit.sample(&options, progress.task())?;
     let seconds = start.elapsed().as_secs_f64();
     drop(progress);
     write_values(&file, "x", &Values::Rows(drawn.x.view()))?;
@@ -59,43 +48,34 @@ pub fn sample(arguments: &DrawArguments, global: &Global) -> Result<String> {
     for warning in &report.warnings {
         eprintln!("warning: {warning}");
     }
-    let summary = json!({
-        "n": arguments.n,
-        "d": fit.dim(),
-        "acceptance": report.acceptance,
-        "report": report,
-        "seconds": seconds,
-        "output": output,
-    });
-    render(global, &summary, || {
-        let Langevin { steps, step, metropolis } = report.corrector;
-        let kind = if metropolis { "adjusted" } else { "plain" };
-        let mut entries = vec![("samples", format!("{} × {}", arguments.n, fit.dim()))];
-        entries.push((
-            "corrector",
-            match steps {
-                0 => "none".to_owned(),
-                _ => format!("{steps} {kind} steps of {}", number(step)),
-            },
-        ));
-        entries.extend(
-            report.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))),
-        );
-        let repaired = report.undone + report.redrawn;
-        entries.extend(
-            (repaired > 0).then(|| {
-                ("beyond", format!("{} rows put back, {} drawn again", report.undone, report.redrawn))
-            }),
-        );
-        entries.extend(report.check.as_ref().map(|check| {
-            let energy = &check.energy;
-            let verdict = if check.passed() { "as the data" } else { "not as the data" };
-            let text = format!("{verdict}: energy coefficient {:.4} ± {:.4}", energy.value, energy.error);
-            ("check", text)
-        }));
-        entries.extend([("seconds", format!("{seconds:.3}")), ("saved", output.clone())]);
-        Ok(lines(&entries))
-    })
+    if global.json {
+        return with(&drawn, json!({ "seconds": seconds, "output": output }));
+    }
+    let Langevin { steps, step, metropolis } = report.corrector;
+    let kind = if metropolis { "adjusted" } else { "plain" };
+    let mut entries = vec![("samples", format!("{} × {}", n, fit.dim()))];
+    entries.push((
+        "corrector",
+        match steps {
+            0 => "none".to_owned(),
+            _ => format!("{steps} {kind} steps of {}", number(step)),
+        },
+    ));
+    entries
+        .extend(report.acceptance.map(|share| ("accepted", format!("{:.1} % of the steps", 100.0 * share))));
+    let repaired = report.undone + report.redrawn;
+    entries.extend(
+        (repaired > 0)
+            .then(|| ("beyond", format!("{} rows put back, {} drawn again", report.undone, report.redrawn))),
+    );
+    entries.extend(report.check.as_ref().map(|check| {
+        let energy = &check.energy;
+        let verdict = if check.passed() { "as the data" } else { "not as the data" };
+        let text = format!("{verdict}: energy coefficient {:.4} ± {:.4}", energy.value, energy.error);
+        ("check", text)
+    }));
+    entries.extend([("seconds", format!("{seconds:.3}")), ("saved", output.clone())]);
+    Ok(lines(&entries))
 }
 
 /// Rows to evaluate a fit at.
@@ -111,7 +91,7 @@ fn points(path: &Path, fit: &SpectralFit, task: Task) -> Result<Array2<f64>> {
 pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> {
     let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score, &arguments.x])?;
     let fit = read_fit(&arguments.score)?;
-    let density = Density::parse(&arguments.density)?;
+    let density = arguments.options.0.density;
     if density == Density::Energy && fit.report().partition.is_none() {
         bail!(
             "{}: log Z of the energy is not known: the energy has mass where no data are, or draws say too \
@@ -150,10 +130,8 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
 /// `fokker spectral score`.
 pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
     let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score, &arguments.x])?;
-    if !(arguments.at >= 0.0 && arguments.at.is_finite()) {
-        bail!("--at must be at least 0, found {}", arguments.at);
-    }
     let fit = read_fit(&arguments.score)?;
+    let at = arguments.options.0.at.unwrap_or(fit.score().times().0);
     let x = points(&arguments.x, &fit, Progress::new(global.quiet).task())?;
     let output = file.name();
     if global.dry_run {
@@ -161,14 +139,13 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
         return render(global, &plan, || Ok(format!("would evaluate {} scores\n", x.nrows())));
     }
     let start = Instant::now();
-    let score = fit.score_at(arguments.at, x.view()).with_context(|| arguments.x.display().to_string())?;
+    let score = fit.score_at(at, x.view()).with_context(|| arguments.x.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     write_values(&file, "x", &Values::Rows(score.view()))?;
-    let summary =
-        json!({ "n": x.nrows(), "d": x.ncols(), "at": arguments.at, "seconds": seconds, "output": output });
+    let summary = json!({ "n": x.nrows(), "d": x.ncols(), "at": at, "seconds": seconds, "output": output });
     render(global, &summary, || {
         Ok(lines(&[
-            ("scores", format!("{} × {} at time {}", x.nrows(), x.ncols(), arguments.at)),
+            ("scores", format!("{} × {} at time {}", x.nrows(), x.ncols(), at)),
             ("seconds", format!("{seconds:.3}")),
             ("saved", output.clone()),
         ]))
@@ -179,16 +156,14 @@ pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
 pub fn problem(arguments: &ProblemArguments, global: &Global) -> Result<String> {
     let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[])?;
     let problem = Problem::parse(&arguments.problem)?;
-    check_count(arguments.n, problem.dim())?;
+    let n = Limits::count("samples", arguments.options.0.samples, Limits::most_rows(problem.dim()))?;
     let output = file.name();
     if global.dry_run {
-        let plan = json!({ "n": arguments.n, "d": problem.dim(), "output": output });
-        return render(global, &plan, || {
-            Ok(format!("would draw {} samples of {}\n", arguments.n, arguments.problem))
-        });
+        let plan = json!({ "n": n, "d": problem.dim(), "output": output });
+        return render(global, &plan, || Ok(format!("would draw {} samples of {}\n", n, arguments.problem)));
     }
     let progress = Progress::new(global.quiet);
-    let (x, facts) = problem.sample(arguments.n, global.seed, progress.task())?;
+    let (x, facts) = problem.sample(n, global.seed, progress.task())?;
     drop(progress);
     write_values(&file, "x", &Values::Rows(x.view()))?;
     let mut summary = json!({ "problem": arguments.problem, "n": x.nrows(), "d": x.ncols() });
@@ -265,11 +240,6 @@ impl Problem {
             }
         })
     }
-}
-
-fn check_count(n: usize, d: usize) -> Result<()> {
-    Limits::count("-n", n, Limits::most_rows(d))?;
-    Ok(())
 }
 
 /// JSON for programs, text for people.
