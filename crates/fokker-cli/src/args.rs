@@ -34,14 +34,6 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// A number of things.
-fn count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| match text.parse::<f64>() {
-        Ok(x) if (0.0..1e15).contains(&x) && x.fract() == 0.0 => format!("write it in digits: {x}"),
-        _ => "give a whole number from 0, in digits".to_owned(),
-    })
-}
-
 /// A number of threads.
 fn threads(text: &str) -> Result<usize, &'static str> {
     match text.parse() {

@@ -74,6 +74,10 @@ pub fn commands() -> Vec<options::Described> {
         Described::of::<spectral::DensityOptions>(),
         Described::of::<spectral::ScoreOptions>(),
         Described::of::<spectral::ProblemOptions>(),
+        Described::of::<audit::ErrorTableOptions>(),
+        Described::of::<audit::tune::TuneTableOptions>(),
+        Described::of::<audit::LintOptions>(),
+        Described::of::<statistics::TextureOptions>(),
     ]
 }
 
