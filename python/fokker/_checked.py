@@ -13,7 +13,10 @@ R = TypeVar("R")
 
 #: What an annotation says, in words, and what it lets pass.
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "int": ("a whole number", lambda value: hasattr(value, "__index__")),
+    "int": ("a whole number", lambda value: hasattr(value, "__index__") and getattr(value, "ndim", 0) == 0),
+    "Sequence[int]": ("a list of them", lambda value: isinstance(value, (list, tuple)) or hasattr(value, "tolist")),
+    "Sequence[float]": ("a list of them", lambda value: isinstance(value, (list, tuple)) or hasattr(value, "tolist")),
+    "Sequence[str]": ("a list of them", lambda value: isinstance(value, (list, tuple)) or hasattr(value, "tolist")),
     "float": ("a number", lambda value: hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0),
     "bool": ("True or False", lambda value: isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")),
     "str": ("text", lambda value: isinstance(value, str)),
@@ -71,7 +74,7 @@ def check(name: str, value: Any, kinds: list[str]) -> None:
         shown = repr(value)
         shown = f" {shown}" if len(shown) <= 40 else ""
         raise TypeError(f"{name} must be {words}, found{shown} of type {type(value).__name__}")
-    if "int" in kinds and hasattr(value, "__index__") and not isinstance(value, bool):
+    if "int" in kinds and _KINDS["int"][1](value) and not isinstance(value, bool):
         number = value.__index__()
         if not 0 <= number < _LARGEST:
             found = str(number) if abs(number) < 10**20 else "one of more than 20 digits"

@@ -24,6 +24,7 @@ __all__ = [
     "audit_errors",
     "audit_lint",
     "audit_sample",
+    "audit_table",
     "audit_tune",
     "check_options",
     "displacement",
@@ -221,6 +222,9 @@ def audit_errors(
     per_eigenvalue: bool,
     along_time: bool,
 ) -> dict[str, Any]: ...
+def audit_table(
+    law: Law, score: Law | None, schedule: Schedule, options: dict[str, Any]
+) -> list[dict[str, Any]]: ...
 def audit_affine(
     score: Any, law: Law, data: ArrayLike, noise: ArrayLike, schedule: Schedule, sampler: dict[str, Any]
 ) -> dict[str, Any]: ...

@@ -32,7 +32,8 @@ use pyo3::prelude::*;
 mod _fokker {
     #[pymodule_export]
     use super::audit::{
-        Law, PySchedule, PyTexture, audit_affine, audit_errors, audit_lint, audit_sample, audit_tune,
+        Law, PySchedule, PyTexture, audit_affine, audit_errors, audit_lint, audit_sample, audit_table,
+        audit_tune,
     };
     #[pymodule_export]
     use super::convert::{as_image, as_matrix, as_vector};

@@ -1,5 +1,6 @@
 """The audit from Python: closed forms, samplers and scores of one's own."""
 
+import json
 import warnings
 
 import numpy as np
@@ -474,3 +475,22 @@ def test_exports_follow_the_documented_conventions():
 def test_what_is_no_audit_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_lists_give_the_table_of_the_command_line(command):
+    printed = json.loads(
+        command("--json", "audit", "errors", "--spectrum", "natural:4x4x1", "--scheme", "em,heun", "--steps", "5,10")
+    )
+    table = fokker.audit.errors(spectrum="natural:4x4x1", scheme=["em", "heun"], steps=[5, 10])
+    assert list(table) == printed["cells"]
+    one = fokker.audit.errors(spectrum="natural:4x4x1", scheme="heun", steps=10)
+    assert [row["w2"] for row in table if (row["scheme"], row["steps"]) == ("heun", 10)] == [one.w2]
+    assert table.best()["w2"] == min(w2 for w2, grid in zip(table.w2, table["grid"], strict=True) if grid)
+    assert len(repr(table).splitlines()) == len(table) + 1 and "<th>w2</th>" in table._repr_html_()
+    pandas = pytest.importorskip("pandas")
+    frame = table.to_pandas()
+    assert isinstance(frame, pandas.DataFrame) and list(frame["scheme"]) == table["scheme"]
+    with pytest.raises(fokker.InputError, match="did you mean heun"):
+        fokker.audit.errors([1.0], scheme=["em", "heum"])
+    with pytest.raises(KeyError, match="is no column"):
+        table["w3"]

@@ -19,9 +19,11 @@ from ._errors import Errors, errors
 from ._grids import Exported, Tuned, export, exported, tune
 from ._lint import Finding, lint
 from ._scores import ScoreErrors, score_errors
+from ._table import ErrorTable
 from ._texture import Texture
 
 __all__ = [
+    "ErrorTable",
     "Errors",
     "Exported",
     "Finding",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _fokker
 from .._checked import checked
 from ._arguments import Schedule, Scheme, Step, Vector, law_of, sampler_of, schedule_of
+from ._table import ErrorTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +49,14 @@ def errors(
     covariance: ArrayLike | None = None,
     mean: ArrayLike | None = None,
     spectrum: str | None = None,
-    scheme: str | Step | Scheme = "dpmpp-2m",
-    steps: int | None = None,
-    nfe: int | None = None,
-    grid: str = "uniform",
+    scheme: str | Step | Scheme | Sequence[str] = "dpmpp-2m",
+    steps: int | Sequence[int] | None = None,
+    nfe: int | Sequence[int] | None = None,
+    grid: str | Sequence[str] = "uniform",
     times: ArrayLike | None = None,
     sigmas: ArrayLike | None = None,
-    stop: float = 0.0,
-    start: Literal["normal", "exact"] = "normal",
+    stop: float | Sequence[float] = 0.0,
+    start: str | Sequence[str] = "normal",
     schedule: Schedule = "linear:0.05:10",
     score_eigenvalues: ArrayLike | None = None,
     score_data: ArrayLike | None = None,
@@ -61,7 +64,7 @@ def errors(
     score_mean: ArrayLike | None = None,
     per_eigenvalue: bool = False,
     along_time: bool = False,
-) -> Errors:
+) -> Errors | ErrorTable:
     """How far a sampler lands from Gaussian data, exactly, and why.
 
     The data law by one of ``eigenvalues`` ``[d]`` of its covariance, ``data`` ``[n, d]`` whose mean and
@@ -76,6 +79,9 @@ def errors(
     and z when the score is, move every row and column by itself, and remember nothing between calls; a
     :class:`Scheme` declares what is passed from step to step. It is tried on every step of the grid, and
     refused with the reason when its exact error cannot be read off; then it is audited by the same probe.
+
+    Lists of schemes (or ``"all"``), steps, budgets, grids, stops and starts give an :class:`ErrorTable`, a row
+    for each of their product, as the command line prints it.
 
     The score is the exact one, or that of another law: ``score_eigenvalues`` (in the same axes),
     ``score_data`` or ``score_covariance`` with ``score_mean``. For a network see :func:`score_errors`.
@@ -109,6 +115,13 @@ def errors(
         score = _fokker.Law.from_rows(score_data, True)
     elif score_covariance is not None:
         score = _fokker.Law.from_covariance(score_mean, score_covariance)
+    lists = {"scheme": scheme, "steps": steps, "nfe": nfe, "grid": grid, "stop": stop, "start": start}
+    if scheme == "all" or any(isinstance(value, (list, tuple, np.ndarray)) for value in lists.values()):
+        if times is not None or sigmas is not None:
+            raise ValueError("times and sigmas are of one sampler: leave lists out")
+        options: dict[str, Any] = {name: value for name, value in lists.items() if value is not None}
+        options.update(per_eigenvalue=per_eigenvalue, along_time=along_time)
+        return ErrorTable(_fokker.audit_table(law, score, schedule_of(schedule), options))
     sampler = sampler_of(scheme, steps, nfe, grid, times, sigmas, stop)
     found = _fokker.audit_errors(law, score, schedule_of(schedule), sampler, start, per_eigenvalue, along_time)
     return Errors(**found)

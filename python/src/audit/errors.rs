@@ -2,12 +2,48 @@
 
 use super::sampler::{Sampler, start_of};
 use super::{Law, PySchedule};
+use crate::options::{given, result};
 use crate::work::run;
-use fokker::audit::{Audit, ErrorReport};
+use fokker::audit::{Audit, ErrorTable, ErrorTableOptions, GridName, GridSource};
 use fokker::sampling::evaluations;
+use fokker::{Error, Result};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// A table of errors, the product of the lists of the options: a dictionary for each cell.
+#[pyfunction]
+#[pyo3(signature = (law, score, schedule, options))]
+pub fn audit_table<'py>(
+    py: Python<'py>,
+    law: &Law,
+    score: Option<&Law>,
+    schedule: &PySchedule,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let options: ErrorTableOptions = given(options)?;
+    let cells = run(py, |watch| {
+        let schedule = &*schedule.schedule;
+        options.validate(schedule.horizon())?;
+        let audit = match score {
+            None => Audit::new(&law.law, schedule),
+            Some(score) => Audit::with_score(&law.law, &score.law, schedule)?,
+        };
+        let source = |grid: &GridName| match grid.spacing {
+            Some(spacing) => Ok((grid.to_string(), GridSource::Rule(spacing))),
+            None => Err(Error::Undefined {
+                what: "this grid",
+                reason: format!("{grid} is a file, which Python does not read here"),
+                remedy: "read it, and give its times or sigmas",
+            }),
+        };
+        let grids = options.grid.iter().map(source).collect::<Result<_>>()?;
+        let schemes = ErrorTable::schemes_of(&options.scheme);
+        let table = ErrorTable { audit: &audit, schedule, fitted: None, schemes, grids, options: &options };
+        table.cells(watch.task())
+    })?;
+    result(py, &cells)
+}
 
 /// The four errors of a sampler and their total.
 #[pyfunction]
@@ -37,8 +73,7 @@ pub fn audit_errors<'py>(
         let along = along_time.then(|| audit.along_time(&*scheme, &grid, start)).transpose()?;
         Ok((report, evaluations(&*scheme, &grid), grid, vectors, along))
     })?;
-    let out = PyDict::new(py);
-    set_report(&out, &report)?;
+    let out = result(py, &report)?.cast_into::<PyDict>()?;
     out.set_item("evaluations", used)?;
     out.set_item("times", grid.times().to_vec().into_pyarray(py))?;
     out.set_item("sigmas", grid.sigmas().to_vec().into_pyarray(py))?;
@@ -54,13 +89,4 @@ pub fn audit_errors<'py>(
     out.set_item("per_eigenvalue", vectors.transpose()?)?;
     out.set_item("along_time", along.map(|along| along.into_pyarray(py)))?;
     Ok(out)
-}
-
-/// Writes the errors into a dictionary.
-pub(super) fn set_report(out: &Bound<PyDict>, report: &ErrorReport) -> PyResult<()> {
-    out.set_item("w2", report.w2)?;
-    out.set_item("initialisation", report.initialisation)?;
-    out.set_item("truncation", report.truncation)?;
-    out.set_item("discretisation", report.discretisation)?;
-    out.set_item("score", report.score)
 }

@@ -14,7 +14,7 @@ mod scores;
 mod texture;
 mod tune;
 
-pub use errors::audit_errors;
+pub use errors::{audit_errors, audit_table};
 pub use law::Law;
 pub use lint::audit_lint;
 pub use schedule::PySchedule;

@@ -1,8 +1,8 @@
 //! The best grid for a budget.
 
-use super::errors::set_report;
 use super::sampler::start_of;
 use super::{Law, PySchedule};
+use crate::options::result;
 use crate::work::run;
 use fokker::audit::tune::{Robust, TuneOptions, neighbours, tune};
 use fokker::sampling::parse_scheme;
@@ -45,9 +45,7 @@ pub fn audit_tune<'py>(
     out.set_item("sigmas", tuned.grid.sigmas().to_vec().into_pyarray(py))?;
     out.set_item("stop", tuned.grid.stop())?;
     out.set_item("evaluations", tuned.evaluations)?;
-    let report = PyDict::new(py);
-    set_report(&report, &tuned.report)?;
-    out.set_item("report", report)?;
+    out.set_item("report", result(py, &tuned.report)?)?;
     out.set_item("w2", tuned.w2)?;
     out.set_item("standard", (tuned.standard.spacing, tuned.standard.grid.stop(), tuned.standard.w2))?;
     Ok(out)
