@@ -23,8 +23,6 @@ class PopulationFit(TypedDict, total=False):
 class PopulationPredict(TypedDict, total=False):
     """Options of ``fokker population predict``."""
 
-    at: float | None
-    times: float | Sequence[float] | None
     steps_per_interval: int | None
     noise: bool
     random_state: int
@@ -56,9 +54,11 @@ class TransportDistance(TypedDict, total=False):
     directions: int | None
     bandwidth: float | None
     floor: bool
-    repeats: int
-    permutations: int
+    repeats: int | None
+    permutations: int | None
     seed: int
+
+
 class SpectralFit(TypedDict, total=False):
     """Options of ``fokker spectral fit``."""
 
@@ -85,10 +85,8 @@ class SpectralParameters(TypedDict, total=False):
 class SpectralSample(TypedDict, total=False):
     """Options of ``fokker spectral sample``."""
 
-    n_samples: int
     steps: int
     stop: float
     corrector: int | None
     corrector_step: float | None
     metropolis: bool | None
-    random_state: int

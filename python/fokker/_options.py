@@ -32,6 +32,9 @@ KEYWORDS = {
 }
 
 
+#: Options that a function takes as arguments of its own.
+OWN = {"PopulationPredict": ("at", "times"), "SpectralSample": ("n_samples", "random_state")}
+
 #: Parameters of every estimator, which no result depends on.
 WORK = """
 verbose : bool, default False
@@ -51,7 +54,7 @@ def takes(keywords: str, *, but: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Gives a function with ``**options`` the signature and the documents of a command's options."""
 
     def decorate(function: F) -> F:
-        known = {name: field for name, field in fields(keywords).items() if name not in but}
+        known = {name: field for name, field in fields(keywords).items() if name not in (*but, *OWN.get(keywords, ()))}
         own = inspect.signature(function)
         kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         given = [
@@ -99,6 +102,6 @@ def module() -> str:
     for keywords in KEYWORDS:
         command, _ = KEYWORDS[keywords]
         text += f'\n\nclass {keywords}(TypedDict, total=False):\n    """Options of ``fokker {command}``."""\n\n'
-        text += "".join(f"    {name}: {field['python']}\n" for name, field in fields(keywords).items())
+        known = {name: field for name, field in fields(keywords).items() if name not in OWN.get(keywords, ())}
+        text += "".join(f"    {name}: {field['python']}\n" for name, field in known.items())
     return text
-

@@ -62,6 +62,7 @@ class PopulationEnergy(Estimator):
     """
 
     _fit: _fokker.PopulationFit
+    random_state: Any
 
     @takes("PopulationFit")
     def __init__(
@@ -103,7 +104,7 @@ class PopulationEnergy(Estimator):
         return self
 
     @working
-    @takes("PopulationPredict", but=("at", "times"))
+    @takes("PopulationPredict")
     def predict(
         self,
         X: ArrayLike,

@@ -72,6 +72,7 @@ class SpectralDensity(Estimator):
     """
 
     _fit: _fokker.SpectralFit
+    density: str
     _moments: _fokker.SpectralMoments
 
     @takes("SpectralParameters")
@@ -136,7 +137,7 @@ class SpectralDensity(Estimator):
         return self._moments
 
     @working
-    @takes("SpectralSample", but=("n_samples", "random_state"))
+    @takes("SpectralSample")
     def sample(
         self, n_samples: int = SAMPLES, random_state: Any = 0, **options: Unpack[SpectralSample]
     ) -> NDArray[np.float64]:

@@ -115,13 +115,14 @@ def errors(
         score = _fokker.Law.from_rows(score_data, True)
     elif score_covariance is not None:
         score = _fokker.Law.from_covariance(score_mean, score_covariance)
-    lists = {"scheme": scheme, "steps": steps, "nfe": nfe, "grid": grid, "stop": stop, "start": start}
+    lists: dict[str, Any] = {"scheme": scheme, "steps": steps, "nfe": nfe, "grid": grid, "stop": stop, "start": start}
     if scheme == "all" or any(isinstance(value, (list, tuple, np.ndarray)) for value in lists.values()):
         if times is not None or sigmas is not None:
             raise ValueError("times and sigmas are of one sampler: leave lists out")
         options: dict[str, Any] = {name: value for name, value in lists.items() if value is not None}
         options.update(per_eigenvalue=per_eigenvalue, along_time=along_time)
         return ErrorTable(_fokker.audit_table(law, score, schedule_of(schedule), options))
-    sampler = sampler_of(scheme, steps, nfe, grid, times, sigmas, stop)
-    found = _fokker.audit_errors(law, score, schedule_of(schedule), sampler, start, per_eigenvalue, along_time)
+    one: list[Any] = list(lists.values())
+    sampler = sampler_of(*one[:4], times, sigmas, one[4])
+    found = _fokker.audit_errors(law, score, schedule_of(schedule), sampler, one[5], per_eigenvalue, along_time)
     return Errors(**found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from importlib import import_module
 from typing import Any, overload
 
 
@@ -68,9 +69,7 @@ class ErrorTable(Sequence[dict[str, Any]]):
 
     def to_pandas(self) -> Any:
         """A data frame of all columns."""
-        import pandas
-
-        return pandas.DataFrame(self.rows, columns=self.columns)
+        return import_module("pandas").DataFrame(self.rows, columns=self.columns)
 
     def _cells(self) -> list[list[str]]:
         names = [*self.SHOWN, *self.PARTS]
@@ -86,8 +85,11 @@ class ErrorTable(Sequence[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         head, *body = self._cells()
-        row = lambda tag, cells: "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
-        return f"<table>{row('th', head)}{''.join(row('td', cells) for cells in body)}</table>"
+        return f"<table>{_row('th', head)}{''.join(_row('td', cells) for cells in body)}</table>"
+
+
+def _row(tag: str, cells: list[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _w2(row: dict[str, Any]) -> float:
