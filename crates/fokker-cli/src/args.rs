@@ -98,7 +98,7 @@ pub enum Command {
 
 const SHOW_HELP: &str = "\
 Example:
-  fokker show energy.safetensors
+  fokker show e.safetensors
 
 The same options and data give the same file again, to the bit
 JSON: kind, layout, receipt: null, or command, version, options, chosen, data [rows, columns, crc32]";

@@ -123,6 +123,6 @@ def errors(
         options.update(per_eigenvalue=per_eigenvalue, along_time=along_time)
         return ErrorTable(_fokker.audit_table(law, score, schedule_of(schedule), options))
     one: list[Any] = list(lists.values())
-    sampler = sampler_of(*one[:4], times, sigmas, one[4])
+    sampler = sampler_of(one[0], one[1], one[2], one[3], times, sigmas, one[4])
     found = _fokker.audit_errors(law, score, schedule_of(schedule), sampler, one[5], per_eigenvalue, along_time)
     return Errors(**found)
