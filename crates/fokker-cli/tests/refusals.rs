@@ -156,9 +156,7 @@ fn an_image_is_refused_by_its_header() {
 
 #[test]
 fn numbers_of_things_are_asked_for_in_plain_words() {
-    for (steps, words) in
-        [("1e3", "write it in digits: 1000"), ("2.5", "a whole number"), ("x", "a whole number")]
-    {
+    for (steps, words) in [("1e3", "in digits: 1000"), ("2.5", "a whole number"), ("x", "a whole number")] {
         let ran = run(&format!("audit errors --spectrum natural:4x4x1 --steps {steps}"));
         assert!(ran.code == Some(2) && ran.stderr.contains(words), "{ran:?}");
     }

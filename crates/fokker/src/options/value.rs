@@ -106,7 +106,15 @@ pub(crate) fn wrong_kind(name: &'static str, kind: Kind, value: &Value) -> Error
         Value::Array(_) | Value::Object(_) if value.to_string().len() > 60 => "a list".to_owned(),
         value => value.to_string(),
     };
-    Error::Kind { name, expected: kind.words(), found }
+    let in_digits = match value {
+        Value::String(text) if kind == Kind::Whole => text.parse().ok(),
+        _ => None,
+    };
+    let expected = match in_digits.filter(|x: &f64| (0.0..1e15).contains(x) && x.fract() == 0.0) {
+        Some(number) => format!("{}, in digits: {number}", kind.words()),
+        None => kind.words(),
+    };
+    Error::Kind { name, expected, found }
 }
 
 impl OptionValue for bool {
