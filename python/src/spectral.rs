@@ -188,11 +188,10 @@ impl PySpectralFit {
         x: Object<'_, 'py>,
         options: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let ScoreOptions { at } = given(options)?;
+        let options: ScoreOptions = given(options)?;
         let x = matrix(x, "X")?;
         let x = x.as_array();
-        let at = at.unwrap_or(self.fit.score().times().0);
-        Ok(run(py, |_| self.fit.score_at(at, x))?.into_pyarray(py))
+        Ok(run(py, |_| self.fit.score_at(options.time(&self.fit)?, x))?.into_pyarray(py))
     }
 
     /// The fit as bytes, as the command line saves it.

@@ -115,7 +115,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         ("sample junk.safetensors -o a.npy", "junk.safetensors"),
         ("sample y.csv -o a.npy", "y.csv"),
         ("density junk.safetensors y.csv -o a.npy", "junk.safetensors"),
-        ("score junk.safetensors y.csv --at soon -o a.npy", "at must be a number"),
+        ("score junk.safetensors y.csv --at -1 -o a.npy", "at must be at least 0"),
         ("problem gl:0 -o a.npy", "from 1 to 4096"),
         ("problem ring -o a.npy", "gl:SITES"),
     ] {

@@ -148,7 +148,7 @@ pub const SCHEMES: [&str; SCHEME_NAMES.rows.len()] = {
 /// use fokker::sampling::parse_scheme;
 /// assert_eq!(parse_scheme("heun").unwrap().order(), 2);
 /// assert_eq!(parse_scheme("sample_dpmpp_2m").unwrap().name(), "dpmpp-2m");
-/// let error = parse_scheme("UniPCMultistepScheduler").unwrap_err().to_string();
+/// let error = parse_scheme("UniPCMultistepScheduler").err().unwrap().to_string();
 /// assert!(error.ends_with("not built in yet; the nearest is dpmpp-2m"), "{error}");
 /// ```
 pub fn parse_scheme(name: &str) -> Result<Box<dyn Scheme>> {

@@ -3,7 +3,7 @@
 use super::fit::{Candidate, Ridge, SolveOptions};
 use super::moments::Moments;
 use super::summary::Rows;
-use super::{Density, Pairs, Reference, Shape};
+use super::{Density, Pairs, Reference, Shape, SpectralFit};
 use crate::options::{Kind, OptionValue, options, text_of, text_option, wrong_kind};
 use crate::{Error, Result};
 use serde_json::Value;
@@ -80,6 +80,30 @@ options! {
         /// Seed of everything random
         #[alias("random_state" => "")]
         pub seed: u64 = 0,
+    }
+}
+
+impl ScoreOptions {
+    /// The time at which the score of a fit is evaluated.
+    ///
+    /// # Errors
+    /// As [`ScoreOptions::validate`].
+    pub fn time(&self, fit: &SpectralFit) -> Result<f64> {
+        self.validate()?;
+        Ok(self.at.unwrap_or(fit.score().times().0))
+    }
+
+    /// Whether the time is one.
+    ///
+    /// # Errors
+    /// A negative or infinite time.
+    pub fn validate(&self) -> Result<()> {
+        match self.at.filter(|at| !(*at >= 0.0 && at.is_finite())) {
+            None => Ok(()),
+            Some(found) => {
+                Err(Error::Argument { name: "at", requirement: "at least 0 and finite".into(), found })
+            }
+        }
     }
 }
 

@@ -130,8 +130,9 @@ pub fn density(arguments: &DensityArguments, global: &Global) -> Result<String> 
 /// `fokker spectral score`.
 pub fn score(arguments: &ScoreArguments, global: &Global) -> Result<String> {
     let file = Output::new(&arguments.output, OutputFormat::NUMBERS, &[&arguments.score, &arguments.x])?;
+    arguments.options.0.validate()?;
     let fit = read_fit(&arguments.score)?;
-    let at = arguments.options.0.at.unwrap_or(fit.score().times().0);
+    let at = arguments.options.0.time(&fit)?;
     let x = points(&arguments.x, &fit, Progress::new(global.quiet).task())?;
     let output = file.name();
     if global.dry_run {
