@@ -116,7 +116,7 @@ fn a_scheduler_configuration_is_a_schedule() {
 #[test]
 fn what_cannot_be_tuned_is_one_line_and_exit_2() {
     for (line, word) in [
-        ("audit tune --spectrum natural:6x6x1 --nfe 0", "--nfe"),
+        ("audit tune --spectrum natural:6x6x1 --nfe 0", "nfe must be from 1"),
         ("audit tune --spectrum natural:6x6x1 --nfe 1 --scheme heun", "nfe"),
         ("audit tune --spectrum natural:6x6x1 --nfe 10 --stop 3", "stop"),
         ("audit tune --spectrum natural:6x6x1 --nfe 5 --scheme ddpm", "2Δβ"),
