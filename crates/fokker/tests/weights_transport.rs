@@ -156,7 +156,8 @@ fn rows_without_weight_have_no_place() {
     let options =
         ExactOptions { source_weights: Some(a.view()), target_weights: Some(b.view()), ..Default::default() };
     let plain = ExactOptions::default();
-    let pairs: [fn(&Array2<f64>, &Array2<f64>, &ExactOptions) -> f64; 5] = [
+    type Between = fn(&Array2<f64>, &Array2<f64>, &ExactOptions) -> f64;
+    let pairs: [Between; 5] = [
         |x, y, o| exact_distance(x.view(), y.view(), Cost::SquaredEuclidean, o).unwrap().value,
         |x, y, o| energy_distance(x.view(), y.view(), o).unwrap(),
         |x, y, o| kernel_discrepancy(x.view(), y.view(), 0.7, o).unwrap(),

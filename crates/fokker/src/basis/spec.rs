@@ -256,9 +256,9 @@ pub const FEATURES: Names<Kind> = Names {
             grammar: ":PER_AXIS[:LOW:HIGH[:BANDWIDTH]][/KERNEL]",
             help: "radial functions on a grid over the box of the data, or from LOW to HIGH",
             make: |values| match values {
-                &[per_axis] => grid(per_axis, None, None),
-                &[per_axis, low, high] => grid(per_axis, Some((low, high)), None),
-                &[per_axis, low, high, width] => grid(per_axis, Some((low, high)), Some(width)),
+                [per_axis] => grid(*per_axis, None, None),
+                [per_axis, low, high] => grid(*per_axis, Some((*low, *high)), None),
+                [per_axis, low, high, width] => grid(*per_axis, Some((*low, *high)), Some(*width)),
                 _ => None,
             },
         },
@@ -295,8 +295,8 @@ fn count(value: f64) -> Option<usize> {
 /// A number of functions, and their bandwidth.
 fn several(values: &[f64]) -> Option<(usize, Option<f64>)> {
     match values {
-        &[number] => Some((count(number)?, None)),
-        &[number, width] if width.is_finite() => Some((count(number)?, Some(width))),
+        [number] => Some((count(*number)?, None)),
+        [number, width] if width.is_finite() => Some((count(*number)?, Some(*width))),
         _ => None,
     }
 }
