@@ -1,6 +1,6 @@
 //! Options of the commands: plain data, declared once.
 //!
-//! [`options!`] makes from one declaration the structure with its defaults, what serde reads and
+//! `options!` makes from one declaration the structure with its defaults, what serde reads and
 //! writes, and the table of [`Field`]s that the command line makes its arguments of and Python its
 //! keyword arguments. All of them set a field by [`Options::set`], so that an unknown name, a value
 //! of another type or a word that is not known gets the same sentence wherever it was given.
