@@ -1,9 +1,9 @@
 //! The audit of any score: exact for its best affine part, a bound for the rest.
 
 use super::matrix::{MatrixPropagation, propagate_matrix};
+use super::report::affine_warning;
 use super::report::{Audit, ErrorReport, OVERFLOW};
 use super::sampler::{Sampler, Start};
-use super::score_check::affine_warning;
 use crate::process::{Grid, OrnsteinUhlenbeck as Ou, Schedule, Spacing};
 use crate::sampling::{
     Limit, RelativeHeun, ReverseProcess, RungeKutta4, SampleOptions, Scheme, Start as Draw, sample,

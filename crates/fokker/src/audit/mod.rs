@@ -58,7 +58,6 @@ pub use lint::{
 };
 pub use matrix::{MatrixPropagation, propagate_matrix};
 pub use purity::{Checked, check_scheme};
-pub use report::{Audit, ErrorReport, PerEigenvalue, Run};
+pub use report::{Audit, ErrorReport, PerEigenvalue, Run, affine_warning};
 pub use sampler::{START_NAMES, Sampler, Start};
-pub use score_check::affine_warning;
 pub use table::{Cell, ErrorTable, ErrorTableOptions, Errors, STEPS};

@@ -257,3 +257,26 @@ impl<'a> Audit<'a> {
         }
     }
 }
+
+/// Share of the score's mean square below which its affine part is said not to be the score.
+const AFFINE: f64 = 0.95;
+
+/// What W₂ of an affine part is for, where the score is far from it: a sentence when less than 95 % of its
+/// mean square is affine at some time, of (time, share) as [`AffinePart::shares`](super::AffinePart::shares) has them.
+///
+/// ```
+/// use fokker::audit::affine_warning;
+/// assert_eq!(affine_warning(&[(1.0, 1.0), (0.5, 0.96)]), None);
+/// let words = affine_warning(&[(1.0, 1.0), (0.5, 0.41)]).unwrap();
+/// assert!(words.starts_with("41 % of the score's mean square is affine at t = 0.5"));
+/// ```
+pub fn affine_warning(shares: &[(f64, f64)]) -> Option<String> {
+    let (t, share) = shares.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    (share < AFFINE).then(|| {
+        format!(
+            "{:.0} % of the score's mean square is affine at t = {t}: W2 of the affine part is exact for a \
+             sampler with the linearised score, and says of the score itself no more than its second moments",
+            100.0 * share
+        )
+    })
+}

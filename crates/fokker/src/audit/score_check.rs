@@ -13,9 +13,6 @@ const ROWS: usize = 64;
 /// statistics are of 32 rows instead of 64, about 0.1.
 const TOLERANCE: f64 = 2e-3;
 
-/// Share of the score's mean square below which its affine part is said not to be the score.
-const AFFINE: f64 = 0.95;
-
 impl AffinePart<'_> {
     /// Tries the score at the first, middle and last step of a grid: whether it is a function of x and t, row
     /// by row, as an audit takes it to be.
@@ -91,26 +88,6 @@ fn largest(values: &Array2<f64>) -> f64 {
 fn refused(t: f64, rows: usize, reason: &str, remedy: &'static str) -> Error {
     let reason = format!("score(x, t) of {rows} rows at t = {t:.6}: {reason}");
     Error::Undefined { what: "the audit of this score", reason, remedy }
-}
-
-/// What W₂ of an affine part is for, where the score is far from it: a sentence when less than 95 % of its
-/// mean square is affine at some time, of (time, share) as [`AffinePart::shares`] has them.
-///
-/// ```
-/// use fokker::audit::affine_warning;
-/// assert_eq!(affine_warning(&[(1.0, 1.0), (0.5, 0.96)]), None);
-/// let words = affine_warning(&[(1.0, 1.0), (0.5, 0.41)]).unwrap();
-/// assert!(words.starts_with("41 % of the score's mean square is affine at t = 0.5"));
-/// ```
-pub fn affine_warning(shares: &[(f64, f64)]) -> Option<String> {
-    let (t, share) = shares.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
-    (share < AFFINE).then(|| {
-        format!(
-            "{:.0} % of the score's mean square is affine at t = {t}: W2 of the affine part is exact for a \
-             sampler with the linearised score, and says of the score itself no more than its second moments",
-            100.0 * share
-        )
-    })
 }
 
 #[cfg(test)]
